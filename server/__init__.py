@@ -1,0 +1,1 @@
+"""The edge: HTTP, WebSocket, SQLite and pages around the actors. Parts meet in `engine.py` and `app.py`."""

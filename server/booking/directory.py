@@ -1,0 +1,108 @@
+"""In which calendar an appointment stands, and who holds what: small indexes beside the database."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from actors.calendar.state import Appointment, Status
+from actors.journal import Record
+from actors.refusals import NotFound
+from server.storage.queries import Queries
+
+# The places of that many appointments are remembered; the rest is looked up.
+PLACES_KEPT = 50_000
+
+
+class Directory:
+    """Finds the calendar of an appointment."""
+
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
+        self._places: OrderedDict[str, str] = OrderedDict()
+
+    def note(self, appointment: Appointment) -> None:
+        """Remember where an appointment stands."""
+        self._places[appointment.id] = appointment.clinician
+        if len(self._places) > PLACES_KEPT:
+            self._places.popitem(last=False)
+
+    async def clinician_of(self, appointment: str) -> str:
+        """The clinician's id; raises `NotFound`."""
+        known = self._places.get(appointment)
+        if known is not None:
+            return known
+        row = await self._queries.appointment(appointment)
+        if row is None:
+            raise NotFound
+        self._places[appointment] = row["clinician"]
+        return str(row["clinician"])
+
+
+@dataclass(frozen=True, slots=True)
+class HoldSeen:
+    """A live hold as the caps and the sessions see it."""
+
+    appointment: str
+    clinician: str
+    session: str | None
+    address: str | None
+    expires_at: int
+
+
+class HoldIndex:
+    """Live holds by booking session and by address. Filled from the database at start, kept up by the use cases."""
+
+    def __init__(self) -> None:
+        self._holds: dict[str, HoldSeen] = {}
+        self._sessions: dict[str, str] = {}
+        self._addresses: dict[str, set[str]] = {}
+
+    def load(self, rows: list[Record]) -> None:
+        """Take over the open holds of the database."""
+        for row in rows:
+            self._keep(HoldSeen(row["id"], row["clinician"], row["session"], row["address"], row["expires_at"]))
+
+    def note(self, appointment: Appointment) -> None:
+        """Follow a hold: new, extended or ended."""
+        self.drop(appointment.id)
+        if appointment.status is Status.HELD:
+            self._keep(
+                HoldSeen(
+                    appointment.id,
+                    appointment.clinician,
+                    appointment.session,
+                    appointment.address,
+                    appointment.expires_at or 0,
+                )
+            )
+
+    def drop(self, appointment: str) -> None:
+        """The hold ended."""
+        hold = self._holds.pop(appointment, None)
+        if hold is None:
+            return
+        if hold.session and self._sessions.get(hold.session) == appointment:
+            del self._sessions[hold.session]
+        if hold.address:
+            self._addresses[hold.address].discard(appointment)
+            if not self._addresses[hold.address]:
+                del self._addresses[hold.address]
+
+    def of_session(self, session: str, now_ms: int) -> HoldSeen | None:
+        """The one live hold of a booking session."""
+        hold = self._holds.get(self._sessions.get(session, ""))
+        return hold if hold is not None and hold.expires_at * 1000 > now_ms else None
+
+    def of_address(self, address: str, now_ms: int) -> list[HoldSeen]:
+        """The live holds from one address; ended ones are forgotten on the way."""
+        holds = [self._holds[name] for name in self._addresses.get(address, ())]
+        for hold in holds:
+            if hold.expires_at * 1000 <= now_ms:
+                self.drop(hold.appointment)
+        return [hold for hold in holds if hold.expires_at * 1000 > now_ms]
+
+    def _keep(self, hold: HoldSeen) -> None:
+        self._holds[hold.appointment] = hold
+        if hold.session:
+            self._sessions[hold.session] = hold.appointment
+        if hold.address:
+            self._addresses.setdefault(hold.address, set()).add(hold.appointment)

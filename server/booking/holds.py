@@ -1,0 +1,173 @@
+"""Taking, keeping and letting go of a time: the use cases of a hold, with the caps and the one hold of a session."""
+
+from asyncio import Event
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import cast
+
+from actors.calendar.messages import Command, ExtendHold, OnAppointment, PlaceHold, ReleaseHold
+from actors.calendar.turn import Answer
+from actors.clock import Clock
+from actors.command import PATIENT, By, Remember
+from actors.ids import Ids
+from actors.refusals import Refusal, TooManyHolds
+from server.booking.calendars import Calendars
+from server.booking.directory import Directory, HoldIndex, HoldSeen
+from server.booking.once import Locks
+from server.booking.reference import References
+from server.booking.times import TimesBoard
+
+# Live holds from one address (IPv6 /56): a clinic's own waiting room behind one router stays below it.
+HOLDS_PER_ADDRESS = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A start that somebody wants to hold. `session` and `address` are keyed hashes."""
+
+    clinician: str
+    start: int
+    visit_type: str | None = None
+    by: By = PATIENT
+    partner: str | None = None
+    session: str | None = None
+    address: str | None = None
+    remember: Remember | None = None
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Held by somebody of whom nothing is known yet."""
+        return self.by.kind == "patient"
+
+
+@dataclass(slots=True)
+class Attempts:
+    """Holds of one address that are being decided. They may still be refused: nobody is turned away for them."""
+
+    users: int = 0
+    trying: int = 0
+    ended: Event = field(default_factory=Event)
+
+
+class Holds:
+    """Places, extends and releases holds. `capped` is false only where rate limits are off."""
+
+    def __init__(
+        self,
+        calendars: Calendars,
+        board: TimesBoard,
+        directory: Directory,
+        index: HoldIndex,
+        references: References,
+        ids: Ids,
+        clock: Clock,
+        capped: bool,
+    ) -> None:
+        self._calendars = calendars
+        self._board = board
+        self._directory = directory
+        self._index = index
+        self._references = references
+        self._ids = ids
+        self._clock = clock
+        self._capped = capped
+        self._sessions = Locks()
+        self._under_way: dict[str, Attempts] = {}
+
+    async def place(self, wish: Wish) -> Answer:
+        """Hold a start. A session's earlier hold is let go once the new one is taken, and stays if that fails."""
+        await self._board.require(wish.clinician)
+        if wish.session is None:
+            return await self._place(wish, None)
+        async with self._sessions.of(wish.session):
+            old = self._index.of_session(wish.session, self._clock.now_ms())
+            replaces = old.appointment if old and old.clinician == wish.clinician else None
+            answer = await self._place(wish, replaces)
+            if old is not None and replaces is None:
+                await self._let_go(old.appointment)
+            if old is not None:
+                self._index.drop(old.appointment)
+            return answer
+
+    async def extend(self, appointment: str, by: By = PATIENT, remember: Remember | None = None) -> Answer:
+        """Keep a hold longer by one extension."""
+        return await self.command(ExtendHold(by=by, remember=remember, appointment=appointment))
+
+    async def release(self, appointment: str, by: By = PATIENT, remember: Remember | None = None) -> Answer:
+        """Let a hold go."""
+        return await self.command(ReleaseHold(by=by, remember=remember, appointment=appointment))
+
+    async def command(self, command: OnAppointment) -> Answer:
+        """Give a command to the calendar in which its appointment stands. Raises the refusal."""
+        clinician = await self._directory.clinician_of(command.appointment)
+        return await self._ask(clinician, command)
+
+    def of_session(self, session: str) -> str | None:
+        """The id of the session's live hold."""
+        hold = self._index.of_session(session, self._clock.now_ms())
+        return hold.appointment if hold else None
+
+    async def _place(self, wish: Wish, replaces: str | None) -> Answer:
+        number = self._ids.next_number()
+        command = PlaceHold(
+            by=wish.by,
+            remember=wish.remember,
+            appointment=self._ids.new_id(),
+            number=number,
+            reference=self._references.of(number),
+            start=wish.start,
+            visit_type=wish.visit_type,
+            partner=wish.partner,
+            anonymous=wish.is_anonymous,
+            capped=self._capped,
+            session=wish.session,
+            address=wish.address,
+            replaces=replaces,
+        )
+        async with self._within_cap(wish):
+            return await self._ask(wish.clinician, command)
+
+    @asynccontextmanager
+    async def _within_cap(self, wish: Wish) -> AsyncIterator[None]:
+        """Count the holds of one address. Raises `TooManyHolds`; attempts that only might exceed the cap wait."""
+        if not self._capped or wish.address is None or not wish.is_anonymous:
+            yield
+            return
+        line = self._under_way.setdefault(wish.address, Attempts())
+        line.users += 1
+        try:
+            while len(held := self._of_address(wish.address)) + line.trying >= HOLDS_PER_ADDRESS:
+                if len(held) >= HOLDS_PER_ADDRESS:
+                    raise TooManyHolds(until=min(hold.expires_at for hold in held))
+                line.ended.clear()
+                await line.ended.wait()
+            line.trying += 1
+            try:
+                yield
+            finally:
+                line.trying -= 1
+                line.ended.set()
+        finally:
+            line.users -= 1
+            if not line.users:
+                del self._under_way[wish.address]
+
+    def _of_address(self, address: str) -> list[HoldSeen]:
+        return self._index.of_address(address, self._clock.now_ms())
+
+    async def _let_go(self, appointment: str) -> None:
+        try:
+            await self.release(appointment)
+        except Refusal:
+            return  # it ended in the meantime, which is what was wanted
+
+    async def _ask(self, clinician: str, command: Command) -> Answer:
+        answer = cast(Answer, await self._calendars.ask(clinician, command))
+        self._remember(answer)
+        return answer
+
+    def _remember(self, answer: Answer) -> None:
+        if answer.appointment is not None:
+            self._directory.note(answer.appointment)
+            self._index.note(answer.appointment)

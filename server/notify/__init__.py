@@ -1,0 +1,1 @@
+"""Telling people: calendar entries now, mails and webhooks later."""

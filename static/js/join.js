@@ -1,0 +1,72 @@
+// Shows the face of joining that the clock says (before, open, after), the wait in words, and the visitor's own zone.
+
+const LAST_MINUTES = 90; // the steps of wait() in server/pages/ticket.py
+const LAST_HOURS = 36;
+const LONGEST_SLEEP_MS = 30_000;
+const language = document.documentElement.lang;
+
+document.querySelectorAll("[data-joining]").forEach(follow);
+document.querySelectorAll("[data-yours]").forEach(showOwnZone);
+
+function follow(joining) {
+  const opens = Number(joining.dataset.opens) * 1000;
+  const closes = (Number(joining.dataset.closes) + 1) * 1000; // the last second is still inside
+  const now = serverClock(Number(joining.dataset.now));
+  let timer = 0;
+
+  function look() {
+    clearTimeout(timer);
+    const at = now();
+    show(joining, at < opens ? "before" : at < closes ? "open" : "after");
+    joining.querySelectorAll("[data-countdown]").forEach((line) => {
+      line.textContent = line.dataset.say.replace("{duration}", wait(opens - at));
+    });
+    const edge = [opens, closes].find((edge) => edge > at);
+    if (edge) timer = setTimeout(look, Math.min(edge - at, LONGEST_SLEEP_MS));
+  }
+
+  look();
+  addEventListener("pageshow", look);
+  document.addEventListener("visibilitychange", look);
+}
+
+// The server's clock: what it said when this page left it, carried on by a clock that nobody sets.
+function serverClock(said) {
+  const left = performance.getEntriesByType("navigation")[0]?.responseStart ?? performance.now();
+  return () => said + performance.now() - left;
+}
+
+function show(joining, chosen) {
+  for (const face of joining.querySelectorAll("[data-face]")) {
+    const hide = face.dataset.face !== chosen;
+    if (hide === face.hidden) continue;
+    const hadFocus = face.contains(document.activeElement);
+    face.hidden = hide;
+    if (hadFocus) joining.querySelector(`[data-face="${chosen}"] :is(a[href], h1, h2)`)?.focus();
+  }
+}
+
+function wait(ms) {
+  const minutes = Math.max(1, Math.ceil(ms / 60_000));
+  const words = new Intl.RelativeTimeFormat(language, { numeric: "always" });
+  if (minutes <= LAST_MINUTES) return words.format(minutes, "minute");
+  if (minutes <= LAST_HOURS * 60) return words.format(Math.round(minutes / 60), "hour");
+  return words.format(Math.round(minutes / 1440), "day");
+}
+
+function showOwnZone(line) {
+  const start = new Date(Number(line.dataset.start) * 1000);
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (!zone || sameTime(start, zone, line.dataset.timezone)) return;
+  const shape = { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit", timeZone: zone };
+  const city = zone.split("/").at(-1).replaceAll("_", " ");
+  const when = new Intl.DateTimeFormat(language, shape).format(start);
+  line.textContent = line.dataset.sayYours.replace("{zone}", city).replace("{when}", when);
+  line.hidden = false;
+}
+
+function sameTime(instant, one, other) {
+  const shape = { dateStyle: "short", timeStyle: "short" };
+  const [a, b] = [one, other].map((timeZone) => new Intl.DateTimeFormat("en", { ...shape, timeZone }).format(instant));
+  return a === b;
+}
