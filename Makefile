@@ -10,13 +10,14 @@ CHROMIUM := chromium chromium-browser google-chrome
 PIP_COMPILE := $(VENV)/lock/bin/pip-compile --quiet --no-header --no-annotate --strip-extras --generate-hashes \
 	--allow-unsafe --build-deps-for editable --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: help setup run test check bench chromium lock clean
+.PHONY: help setup run test check bench simulate chromium lock clean
 
 help:
 	@echo "make run     set up, and serve a demo clinic on this machine"
 	@echo "make test    set up, and run every test (the browser tests need Chromium)"
 	@echo "make check   ruff, mypy --strict, rules of direction"
 	@echo "make bench   measure against raw limits of this machine"
+	@echo "make simulate SEEDS=N   run N seeds of the simulation (default 500)"
 	@echo "make setup   make .venv from the lock files"
 	@echo "make lock    resolve the lock files anew from pyproject.toml"
 	@echo "make clean   remove everything that was made, except the data in var/"
@@ -37,6 +38,10 @@ check: $(DEV)
 
 bench: $(DEV)
 	@$(BIN)/python -m pytest -s tests/bench
+
+SEEDS ?= 500
+simulate: $(DEV)
+	@$(BIN)/python -m tests.simulation.run --seeds $(SEEDS)
 
 # A virtual environment belongs to its folder and its interpreter: copied, moved or orphaned, it is made anew.
 ifneq ($(shell cat $(RUNTIME) 2>/dev/null),$(CURDIR))

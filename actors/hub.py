@@ -82,7 +82,6 @@ class Hub(Generic[T, C]):
             state.pending = None
             for seat in state.seats.values():
                 seat.subscriber = None
-            state.seats.clear()
 
     def publish(self, topic: T, change: C) -> None:
         """Tell those who watch. Call it in the step that makes the change visible to snapshots, not later."""
@@ -95,8 +94,8 @@ class Hub(Generic[T, C]):
             self._schedule(0, lambda: self._flush(topic, state))
 
     def _flush(self, topic: T, state: "_Topic[C]") -> None:
-        if state.pending is None or not state.seats:
-            state.pending, state.is_warm = None, False
+        if state.pending is None:
+            state.is_warm = False
             self._forget_if_unused(topic, state)
             return
         self._schedule(self._tick_seconds, lambda: self._flush(topic, state))

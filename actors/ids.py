@@ -7,6 +7,7 @@ from typing import Protocol
 ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # 32 characters, none mistaken for another; safe in URLs and shells
 ID_LENGTH = 20  # 100 bits: nobody guesses one, and two never meet
 SALT_BYTES = 16
+_LETTERS = bytes(ord(ALPHABET[value % 32]) for value in range(256))  # 32 divides 256: every letter is equally likely
 
 
 class Ids(Protocol):
@@ -32,8 +33,7 @@ class RandomIds:
         self._number = 0
 
     def new_id(self) -> str:
-        value = int.from_bytes(secrets.token_bytes(13), "big")
-        return "".join(ALPHABET[(value >> shift) & 31] for shift in range(0, ID_LENGTH * 5, 5))
+        return secrets.token_bytes(ID_LENGTH).translate(_LETTERS).decode("ascii")
 
     def salt(self) -> bytes:
         return secrets.token_bytes(SALT_BYTES)

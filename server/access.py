@@ -11,7 +11,7 @@ from actors.calendar.state import Appointment
 from actors.command import PATIENT, By
 from actors.refusals import NotFound
 from server.booking.links import Links
-from server.problems import Problem, Slug
+from server.problems import Problem, Slug, unauthenticated
 from server.storage.queries import Queries
 
 Scope = Literal["partner", "staff", "support", "admin"]
@@ -71,7 +71,9 @@ async def credential_of(request: web.Request, queries: Queries) -> Credential:
     scheme, _, value = header.partition(" ")
     value = value.strip()
     if scheme.lower() != "bearer" or not value or len(request.headers.getall(hdrs.AUTHORIZATION)) > 1:
-        raise Problem(Slug.UNAUTHENTICATED)
+        raise unauthenticated()
+    if not value.isascii():  # neither a key nor a token, and nothing that a database could look up
+        value = ""
     if not value.startswith(KEY_MARK):
         return Credential(token=value)
     key, _, secret = value.removeprefix(KEY_MARK).partition(".")
@@ -79,14 +81,14 @@ async def credential_of(request: web.Request, queries: Queries) -> Credential:
     if row is None or not hmac.compare_digest(row["digest"], key_digest(secret)):
         return Credential(token=value)
     if row["revoked_at_ms"] is not None:
-        raise Problem(Slug.UNAUTHENTICATED, "This key was revoked.")
+        raise unauthenticated("This key was revoked.")
     return Credential(scope=row["scope"], key=row["id"], partner=row["partner"])
 
 
 def require(credential: Credential, scope: Scope) -> None:
     """A key of at least that scope, else 401 or 403."""
     if credential.scope is None:
-        raise Problem(Slug.UNAUTHENTICATED)
+        raise unauthenticated()
     if not credential.is_at_least(scope):
         raise Problem(Slug.FORBIDDEN)
 

@@ -6,7 +6,7 @@ from server.api import routes
 from server.api.call import ENGINE
 from server.engine import Engine
 from server.live.session import Live
-from server.pages import book, card, hold, join, render
+from server.pages import book, card, hold, join, messages, render
 from server.pages.messages import page_problem
 from server.pages.render import BOOKING
 from server.reading import BODY_LIMIT
@@ -25,7 +25,7 @@ def create_app(engine: Engine) -> web.Application:
     routes.setup(app)
     app.router.add_get("/live", app[LIVE].handle)
     render.setup(app)
-    for page in (book, hold, card, join):
+    for page in (book, hold, card, join, messages):
         page.add_routes(app.router)
     protect(app, Shield(engine.config, engine.clock, engine.ids))
     app.on_shutdown.append(_close_sockets)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -19,7 +19,7 @@ from server.config import Config, ConfigError, load
 from server.demo.clinic import fill_if_empty
 from server.demo.links import printed
 from server.engine import Engine
-from server.fields import Email, Identifier, Name, Zone, instant_text
+from server.fields import Email, Identifier, Name, Phone, Zone, instant_text
 from server.serve import serve
 from server.storage.credentials import AlreadyThere
 from server.storage.lock import DatabaseInUse
@@ -46,6 +46,7 @@ class _InitWords(BaseModel):
     clinic: Name
     timezone: Zone
     admin: Email
+    phone: Phone | Literal[""]
 
 
 class _PartnerWord(BaseModel):
@@ -62,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command(chosen, config)
     except EXPECTED as error:
         return _fail(str(error))
+    except KeyboardInterrupt:
+        return _fail("interrupted")
     except OSError as error:
         return _fail(f"{error.strerror or error} ({config.host}:{config.port}, {config.database})")
     return 0
@@ -127,12 +130,12 @@ def say(line: str) -> None:
 
 def _init(chosen: argparse.Namespace, config: Config) -> None:
     try:
-        words = _InitWords(clinic=chosen.clinic, timezone=chosen.timezone, admin=chosen.admin)
+        words = _InitWords(clinic=chosen.clinic, timezone=chosen.timezone, admin=chosen.admin, phone=chosen.phone)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         raise CommandFailed(f"--{fault['loc'][0]}: {fault['msg'].removeprefix('Value error, ')}") from None
     wanted = setup.NewClinic(
-        name=words.clinic, timezone=words.timezone, admin=words.admin, phone=chosen.phone
+        name=words.clinic, timezone=words.timezone, admin=words.admin, phone=words.phone
     )
     try:
         link = asyncio.run(setup.init(config, wanted, RandomIds(), SystemClock()))

@@ -113,15 +113,20 @@ def read_env_file(path: Path) -> dict[str, str]:
     return values
 
 
-def secret_key(config: Config, ids: Ids) -> bytes:
-    """The key that signs links: the setting, else the file beside the database, made when there is none."""
+def secret_key(config: Config, ids: Ids, *, expected: bool = False) -> bytes:
+    """The key that signs links: the setting, else the file beside the database, made when there is none.
+
+    `expected`: links were given out before, so that a new key is worth a warning.
+    """
     if config.secret_key is not None:
         return config.secret_key
     path = key_file(config)
     try:
         return _read_key(path)
     except FileNotFoundError:
-        _make_key(path, ids, config.database)
+        if expected:
+            logger.warning("there was no key at %s: made a new one, older links are dead", path)
+        _make_key(path, ids)
         return _read_key(path)
 
 
@@ -224,11 +229,9 @@ def _read_key(path: Path) -> bytes:
     return key
 
 
-def _make_key(path: Path, ids: Ids, database: Path) -> None:
+def _make_key(path: Path, ids: Ids) -> None:
     """Whole or not at all, and never over another's: of two processes that start at once both use one key."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if database.exists():
-        logger.warning("no key at %s for an existing database: made a new one, older links are dead", path)
     draft = path.with_name(f"{path.name}.{ids.new_id()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from contextvars import Context
+from dataclasses import dataclass
 
 from actors.calendar.actor import CalendarActor
 from actors.calendar.announce import Audience
@@ -88,8 +89,11 @@ async def sqlite_storage(config: Config, clock: Clock, ids: Ids) -> AsyncIterato
 
 def schedule(seconds: float, callback: Callable[[], None]) -> object:
     """The hub's way to the event loop."""
-    loop = asyncio.get_running_loop()
-    return loop.call_later(seconds, callback) if seconds > 0 else loop.call_soon(callback)
+    # In a context of its own: what runs there is nobody's turn.
+    loop, context = asyncio.get_running_loop(), Context()
+    if seconds > 0:
+        return loop.call_later(seconds, callback, context=context)
+    return loop.call_soon(callback, context=context)
 
 
 @asynccontextmanager
@@ -100,20 +104,19 @@ async def running(
     ids: Ids | None = None,
     base_url: str | None = None,
     open_storage: OpenStorage = sqlite_storage,
-    hold_seconds: int | None = None,
 ) -> AsyncIterator[Engine]:
     """Start everything below HTTP; past-due holds are expired before this yields, and at its end all is on disk."""
     clock, ids = clock or SystemClock(), ids or RandomIds()
-    secret = secret_key(config, ids)
     async with open_storage(config, clock, ids) as storage:
-        ids.continue_after(await storage.queries.last_number())
+        last_number = await storage.queries.last_number()
+        ids.continue_after(last_number)
+        # Only now is it sure that the database is ours and that nobody else serves it.
+        secret = secret_key(config, ids, expected=last_number > 0)
         system = System(clock, refusals=Refusal)
         hub: Hub[Topic, SlotsChanged] = Hub(schedule, lambda topic, change: frame(change))
         audience = Audience(hub, storage.epoch)
         links = Links(secret, base_url or config.public_url(config.port))
         terms = terms_of(config)
-        if hold_seconds is not None:
-            terms = replace(terms, hold_seconds=hold_seconds)
         index = HoldIndex()
         booking = _booking(config, clock, ids, secret, storage, system, audience, links, terms, index)
         system.register(
@@ -132,6 +135,7 @@ async def running(
             yield Engine(config, clock, ids, secret, storage, system, audience, booking)
         finally:
             await system.stop()
+            booking.drafts.close()
 
 
 def terms_of(config: Config) -> Terms:

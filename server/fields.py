@@ -65,8 +65,7 @@ class QueryBetween:
 
 def instant_text(seconds: int) -> str:
     """Unix seconds as RFC 3339 in UTC, `2026-03-09T08:30:00Z`."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19] + "Z"
 
 
 @lru_cache(maxsize=1)

@@ -89,12 +89,17 @@ def parse_object(body: bytes) -> dict[str, Any]:
     return document
 
 
-def validate(model: type[Model], data: dict[str, Any]) -> Model:
-    """The data as an instance of the model; raises `validation` with every fault."""
+def validate(model: type[Model], data: dict[str, Any], *more: Fault) -> Model:
+    """The data as an instance of the model; raises `validation` with every fault, those known already too."""
     try:
-        return model.model_validate(data)
+        value = model.model_validate(data)
     except ValidationError as error:
-        raise invalid(*_faults(error)) from None
+        found = tuple(_faults(error))
+        named = {fault.pointer for fault in found}
+        raise invalid(*found, *(fault for fault in more if fault.pointer not in named)) from None
+    if more:
+        raise invalid(*more)
+    return value
 
 
 def read_query(request: web.Request, model: type[Model]) -> Model:

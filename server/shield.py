@@ -122,6 +122,9 @@ class Shield:
             problem = self._problem(request, error)
         except Exception as defect:  # a refusal that has no problem, or none that can be written down
             problem = self._defect(request, defect)
+        if problem.slug is not Slug.INTERNAL:
+            # The one line that a refusal leaves: nothing of what was sent, not even the path.
+            logger.info("refused %s %s: %d %s", request.method, _route(request), problem.status, problem.slug)
         if request.writer.output_size > 0:
             raise ConnectionResetError("the response had begun") from None
         return await self._render(request, problem)

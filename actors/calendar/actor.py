@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from actors.calendar import messages as m
 from actors.calendar.announce import Audience, join, tell_missed, tell_turn
+from actors.calendar.availability import DAY_SECONDS
 from actors.calendar.ledger import rows
 from actors.calendar.openness import next_open
 from actors.calendar.publish import RESUME_ROWS
@@ -51,12 +52,15 @@ class CalendarActor(Behaviour):
     async def start(self) -> None:
         await self._load()
         if self._state.is_open:
-            await self._attempt([], adopt=True)
+            # First what a predecessor wrote and did not tell: a turn's own news begin where its topic was told to.
             for visit_type, told in list(self._audience.topics(self._id).items()):
                 missed = await self._rows_from(told.seq)
                 tell_missed(self._audience, self._state, visit_type, missed, self._head, self._clock.now_ms())
+            await self._attempt([], adopt=True)
 
     async def turn(self, mail: list[Envelope]) -> None:
+        if any(isinstance(envelope.message, m.Touch) for envelope in mail):
+            await self._recall_overdue()
         await self._recall(mail)
         outcome = await self._attempt(mail)
         if isinstance(outcome, Refused | Duplicate):
@@ -83,14 +87,21 @@ class CalendarActor(Behaviour):
     async def stop(self) -> None:
         self._audience.leave(self._id)
 
-    async def _load(self) -> None:
-        live_after = self._clock.now_ms() // 1000 - KEEP_ENDED_SECONDS
+    async def _load(self, live_after: int | None = None) -> None:
+        if live_after is None:
+            live_after = self._clock.now_ms() // 1000 - KEEP_ENDED_SECONDS
         loaded = await self._journal.load(self._id, live_after)
         self._state = calendar_from(self._id, self._terms, loaded.rows)
         self._head, self._hash = loaded.head, loaded.hash
         self._recent.clear()
         if loaded.head:
             self._audience.heads[self._id] = loaded.head
+
+    async def _recall_overdue(self) -> None:
+        """Load holds that are older than what is kept in memory: nobody ended them while the server was down."""
+        earliest = dict(await self._journal.due()).get(self._id)
+        if earliest is not None and earliest != self._state.next_expiry():
+            await self._load(earliest - DAY_SECONDS)
 
     async def _recall(self, mail: Sequence[Envelope]) -> None:
         """Load the ended or old appointments that this turn's commands name."""
@@ -103,13 +114,16 @@ class CalendarActor(Behaviour):
 
     async def _attempt(self, mail: Sequence[Envelope], *, adopt: bool = False) -> Outcome | None:
         """Decide on all of the mail, write it in one append, publish, answer. Nothing is heard before it is on disk."""
-        turn = Turn(self._state, self._clock.now_ms(), tuple(self._audience.topics(self._id)))
+        topics = {name: told.told_ms for name, told in self._audience.topics(self._id).items()}
+        turn = Turn(self._state, self._clock.now_ms(), topics)
         turn.carry_out(lapse(self._state, turn.now_ms))
         if adopt:
             turn.adopt_terms(self._offering())
         answers = [self._handle(envelope, mail, turn) for envelope in mail]
         outcome = await self._write(turn)
         if isinstance(outcome, Refused | Duplicate):
+            if not mail:  # nobody asked for this: memory and disk must have come apart
+                raise RuntimeError(f"the journal refused what time alone decided: {outcome}")
             return outcome
         tell_turn(self._audience, turn, self._head)
         for answer in answers:
@@ -120,14 +134,14 @@ class CalendarActor(Behaviour):
         """A constraint said no to a batch: start again from the disk, and let each message speak for itself."""
         await self._load()
         if len(mail) == 1:
-            mail[0].refuse(_refusal(outcome))
+            mail[0].refuse(self._refusal(outcome, mail[0].message))
             return
         for envelope in mail:
             await self._recall([envelope])
             single = await self._attempt([envelope])
             if isinstance(single, Refused | Duplicate):
                 await self._load()
-                envelope.refuse(_refusal(single))
+                envelope.refuse(self._refusal(single, envelope.message))
 
     def _handle(self, envelope: Envelope, mail: Sequence[Envelope], turn: Turn) -> Callable[[], None]:
         """Decide on one message now; the returned step answers it once everything is on disk."""
@@ -177,6 +191,7 @@ class CalendarActor(Behaviour):
                 self._head, self._hash = outcome.seq, outcome.hash
                 self._audience.heads[self._id] = outcome.seq
             case Unknown():
+                self._audience.heads.pop(self._id, None)  # what was read before may no longer be current
                 raise Abandon(OutcomeUnknown())
             case Refused() | Duplicate():
                 pass
@@ -209,16 +224,15 @@ class CalendarActor(Behaviour):
         except NotFound as refusal:
             envelope.refuse(refusal)
 
-
-def _refusal(outcome: Outcome) -> Refusal:
-    """The answer to a single message that a constraint of the store refused."""
-    match outcome:
-        case Duplicate(scope, key):
-            return AlreadyAnswered(scope=scope, key=key)
-        case Refused("patient-overlap"):
-            return PatientBusy()
-        case _:
-            return SlotUnavailable()
+    def _refusal(self, outcome: Outcome, message: object) -> Refusal:
+        """The answer to a single message that a constraint of the store refused."""
+        match outcome:
+            case Duplicate(scope, key):
+                return AlreadyAnswered(scope=scope, key=key)
+            case Refused("patient-overlap"):
+                return PatientBusy()
+            case _:
+                return Turn(self._state, self._clock.now_ms()).explained(SlotUnavailable(), message)
 
 
 def _nothing() -> None:

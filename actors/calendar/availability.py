@@ -11,6 +11,9 @@ from zoneinfo import ZoneInfo
 DAY_SECONDS = 86_400
 MINUTES_A_DAY = 1_440
 LONGEST_SLOT_MINUTES = 480  # a visit of eight hours; longer ones are not appointments
+# Days remembered by a zone: the longest horizon and a few odd questions; whoever asks for every day of history
+# must not fill the memory.
+DAYS_KEPT = 4_096
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
@@ -58,6 +61,9 @@ class Slot:
     buffer: int
 
 
+_Boundary = tuple[int, date, date | None]
+
+
 class Zone:
     """An IANA zone that remembers each day's midnight: integers on ordinary days, zoneinfo on the two change days."""
 
@@ -65,6 +71,7 @@ class Zone:
         self.name = name
         self._zone = ZoneInfo(name)
         self._midnights: dict[int, int] = {}
+        self._boundaries: dict[int, _Boundary] = {}
 
     def instant(self, day: date, minute: int) -> int:
         """The instant of a wall-clock minute. In a gap the offset before it counts, of a repeated hour the first."""
@@ -78,16 +85,32 @@ class Zone:
         known = self._midnights.get(ordinal)
         if known is None:
             wall = datetime.combine(date.fromordinal(ordinal), time(), self._zone)
+            if len(self._midnights) >= DAYS_KEPT:
+                self._midnights.clear()
             known = self._midnights[ordinal] = int(wall.timestamp())
         return known
 
     def day_of(self, instant: int) -> date:
         """The local date of an instant."""
-        guess = date.fromordinal(EPOCH_ORDINAL + instant // DAY_SECONDS)
-        for ordinal in (guess.toordinal(), guess.toordinal() + 1, guess.toordinal() - 1):
-            if self.is_plain(ordinal) and 0 <= instant - self.midnight(ordinal) < DAY_SECONDS:
-                return date.fromordinal(ordinal)
-        return datetime.fromtimestamp(instant, self._zone).date()
+        found = self._boundaries.get(instant // DAY_SECONDS)
+        if found is None:
+            if len(self._boundaries) >= DAYS_KEPT:
+                self._boundaries.clear()
+            found = self._boundaries[instant // DAY_SECONDS] = self._boundary(instant // DAY_SECONDS)
+        boundary, before, after = found
+        if after is None:
+            return datetime.fromtimestamp(instant, self._zone).date()
+        return after if instant >= boundary else before
+
+    def _boundary(self, utc_day: int) -> "_Boundary":
+        """The one local midnight within a UTC day and the dates on its two sides; no `after`: there is not one."""
+        begin = utc_day * DAY_SECONDS
+        guess = EPOCH_ORDINAL + utc_day
+        for ordinal in (guess, guess + 1, guess - 1):
+            plain = self.is_plain(ordinal) and self.is_plain(ordinal - 1)
+            if plain and begin <= self.midnight(ordinal) < begin + DAY_SECONDS:
+                return self.midnight(ordinal), date.fromordinal(ordinal - 1), date.fromordinal(ordinal)
+        return 0, date.min, None
 
     def is_plain(self, ordinal: int) -> bool:
         """Whether the day has exactly 24 hours, so that minutes can simply be added to its midnight."""
@@ -103,7 +126,7 @@ class Zone:
 
     def wall(self, instant: int) -> str:
         """Local wall time `YYYY-MM-DDTHH:MM`, as it is promised to the patient."""
-        return datetime.fromtimestamp(instant, self._zone).strftime("%Y-%m-%dT%H:%M")
+        return datetime.fromtimestamp(instant, self._zone).isoformat()[:16]
 
 
 def day_slots(zone: Zone, windows: Iterable[Window], day: date, minutes: int | None, default: int) -> list[Slot]:

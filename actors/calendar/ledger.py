@@ -17,7 +17,7 @@ def entry(state: Calendar, event: m.Event, at_ms: int) -> Entry:
     """The log row of an event that was applied to `state` just now."""
     match event:
         case m.HoldPlaced():
-            facts = _placed(event)
+            return Entry(at_ms, KINDS[m.HoldPlaced], _placed(event), subject=event.appointment)
         case m.HoldExtended():
             facts = _arrow("extend", "held", "held", event.by) | {"expires_at": event.expires_at}
         case m.HoldExpired():
@@ -117,7 +117,14 @@ def _by(by: By) -> dict[str, Any]:
 
 
 def _placed(event: m.HoldPlaced) -> dict[str, Any]:
-    return _arrow("hold", "open", "held", event.by) | {
+    return {
+        "action": "hold",
+        "from": "open",
+        "to": "held",
+        "by": _by(event.by),
+        "appointment": event.appointment,
+        "start": event.start,
+        "end": event.end,
         "number": event.number,
         "reference": event.reference,
         "visit_type": event.visit_type,
@@ -188,13 +195,13 @@ def _json(value: object) -> str:
 
 
 KINDS: dict[type, str] = {
+    m.HoldPlaced: "hold_placed",
     m.CalendarOpened: "calendar_opened",
     m.CalendarChanged: "calendar_changed",
     m.TermsAdopted: "terms_adopted",
     m.WindowAdded: "window_added",
     m.WindowChanged: "window_changed",
     m.WindowRemoved: "window_removed",
-    m.HoldPlaced: "hold_placed",
     m.HoldExtended: "hold_extended",
     m.HoldExpired: "hold_expired",
     m.AppointmentConfirmed: "appointment_confirmed",

@@ -30,11 +30,7 @@ def in_reach(state: Calendar, start: int, now_ms: int) -> bool:
 
 def slot_at(state: Calendar, start: int, visit_type: str | None) -> Slot | None:
     """The grid's slot with exactly that start."""
-    day = state.zone.day_of(start)
-    for slot in state.grid(day, visit_type):
-        if slot.start == start:
-            return slot
-    return None
+    return state.grid(state.zone.day_of(start), visit_type).get(start)
 
 
 def time_allows(state: Calendar, start: int, now_ms: int, notice_seconds: int | None = None) -> bool:
@@ -45,10 +41,10 @@ def time_allows(state: Calendar, start: int, now_ms: int, notice_seconds: int | 
     return state.zone.day_of(start) <= last_day(state, now_ms)
 
 
-def standing(state: Calendar, slot: Slot, now_ms: int) -> str:
+def standing(state: Calendar, slot: Slot, now_ms: int, ignoring: str | None = None) -> str:
     """`open`, `held` or `taken`, leaving notice and horizon aside."""
     found = OPEN
-    for other in state.conflicts(slot, now_ms):
+    for other in state.conflicts(slot, now_ms, ignoring):
         if other.status is not Status.HELD:
             return TAKEN
         found = HELD
@@ -56,15 +52,15 @@ def standing(state: Calendar, slot: Slot, now_ms: int) -> str:
 
 
 def standings(
-    state: Calendar, visit_type: str | None, first: date, last: date, now_ms: int
+    state: Calendar, visit_type: str | None, first: date, last: date, now_ms: int, ignoring: str | None = None
 ) -> Iterator[tuple[Slot, str]]:
-    """Every slot of some days that time still allows, with its standing, in order."""
+    """Every slot of some days that time still allows, with its standing, in order; as if `ignoring` did not live."""
     soonest = now_ms + state.terms.notice_seconds * 1000
     first, last = max(first, today(state, now_ms)), min(last, last_day(state, now_ms))
     for day in days(first, last):
-        for slot in state.grid(day, visit_type):
+        for slot in state.grid(day, visit_type).values():
             if slot.start * 1000 >= soonest:
-                yield slot, standing(state, slot, now_ms)
+                yield slot, standing(state, slot, now_ms, ignoring)
 
 
 def public_state(state: Calendar, start: int, visit_type: str | None, now_ms: int) -> str:
@@ -94,7 +90,8 @@ def is_outside_hours(state: Calendar, appointment: Appointment) -> bool:
 def covered(zone: Zone, windows: Iterable[Window], start: int, end: int) -> bool:
     """Whether one active window contains the interval."""
     day = zone.day_of(start)
-    edges = (zone.edges(window, day) for window in windows if window.in_force(day))
+    before = date.fromordinal(day.toordinal() - 1)  # a gap before midnight moves an evening's last start to `day`
+    edges = (zone.edges(window, one) for window in windows for one in (day, before) if window.in_force(one))
     return any(first <= start and end <= last for first, last in edges)
 
 

@@ -61,7 +61,9 @@ class SlotsChanged:
     states: Mapping[int, str]
 
     def merged(self, later: Self) -> "SlotsChanged":
-        """Both changes as one: the last state of each start wins."""
+        """Both changes as one: the last state of each start wins. Behind a gap only the later one can be told."""
+        if later.prev > self.seq:
+            return later
         states = {**self.states, **later.states}
         return SlotsChanged(self.topic, self.epoch, min(self.prev, later.prev), max(self.seq, later.seq), states)
 
@@ -93,7 +95,7 @@ def starts_near(
     for begin, end in intervals:
         first = state.zone.day_of(begin - LONGEST_SLOT_MINUTES * 60 - buffer)
         for day in days(first, min(horizon, state.zone.day_of(end + buffer))):
-            for slot in state.grid(day, visit_type):
+            for slot in state.grid(day, visit_type).values():
                 if slot.start < end + slot.buffer and begin < slot.end + slot.buffer:
                     found.add(slot.start)
     return found
@@ -101,7 +103,7 @@ def starts_near(
 
 def all_starts(state: Calendar, visit_type: str | None, first: date, now_ms: int) -> set[int]:
     """Every start of the grid from a local day to the horizon."""
-    return {slot.start for day in days(first, last_day(state, now_ms)) for slot in state.grid(day, visit_type)}
+    return {start for day in days(first, last_day(state, now_ms)) for start in state.grid(day, visit_type)}
 
 
 def states_of(state: Calendar, visit_type: str | None, starts: Iterable[int], now_ms: int) -> dict[int, str]:
@@ -115,12 +117,12 @@ def time_changes(state: Calendar, visit_type: str | None, since_ms: int, now_ms:
     states: dict[int, str] = {}
     too_near = days(state.zone.day_of((since_ms + notice_ms) // 1000), state.zone.day_of((now_ms + notice_ms) // 1000))
     for day in too_near:
-        for slot in state.grid(day, visit_type):
+        for slot in state.grid(day, visit_type).values():
             if since_ms + notice_ms <= slot.start * 1000 < now_ms + notice_ms:
                 states[slot.start] = GONE
     entered = date.fromordinal(last_day(state, since_ms).toordinal() + 1)
     for day in days(entered, last_day(state, now_ms)):
-        states.update(states_of(state, visit_type, (slot.start for slot in state.grid(day, visit_type)), now_ms))
+        states.update(states_of(state, visit_type, state.grid(day, visit_type), now_ms))
     return states
 
 
@@ -129,7 +131,7 @@ def next_edge_ms(state: Calendar, visit_type: str | None, now_ms: int) -> int:
     notice_ms = state.terms.notice_seconds * 1000
     midnight = state.zone.midnight(today(state, now_ms).toordinal() + 1) * 1000
     for day in days(state.zone.day_of((now_ms + notice_ms) // 1000), state.zone.day_of((midnight + notice_ms) // 1000)):
-        for slot in state.grid(day, visit_type):
+        for slot in state.grid(day, visit_type).values():
             edge = slot.start * 1000 - notice_ms + 1
             if edge > now_ms:
                 return min(edge, midnight)
@@ -152,10 +154,13 @@ def missed_changes(
     if touched is None:
         return None
     topic, head = Topic(state.id, visit_type), rows[-1].seq
-    by_time = SlotsChanged(topic, epoch, head, head, time_changes(state, visit_type, told_ms, now_ms))
-    if len(rows) == 1:
-        return [by_time]
-    return [SlotsChanged(topic, epoch, since.seq, head, states_of(state, visit_type, touched, now_ms)), by_time]
+    by_time = time_changes(state, visit_type, told_ms, now_ms)
+    changes = [SlotsChanged(topic, epoch, head, head, by_time)]
+    if len(rows) > 1:
+        # With time's own changes too: a client that gets only this one stands at `head` and is asked for no more.
+        states = by_time | states_of(state, visit_type, touched, now_ms)
+        changes.insert(0, SlotsChanged(topic, epoch, since.seq, head, states))
+    return changes
 
 
 def _touched(
@@ -165,7 +170,7 @@ def _touched(
     intervals: list[tuple[int, int]] = []
     windows: list[Window] = []
     lengths: set[int] = set()
-    reshaped = False
+    reshaped, horizon = False, state.terms.horizon_days
     for row in rows:
         match row.kind:
             case "calendar_opened" | "calendar_changed":
@@ -176,22 +181,23 @@ def _touched(
             case "terms_adopted":
                 reshaped = True
                 lengths |= {row.payload[side]["visit_types"].get(visit_type) for side in ("before", "after")} - {None}
+                horizon = max(horizon, *(row.payload[side]["horizon_days"] for side in ("before", "after")))
             case _:
                 intervals.append((row.payload["start"], row.payload["end"]))
     if not reshaped:
         return starts_near(state, visit_type, intervals, now_ms)
-    return _reshaped(state, visit_type, windows, lengths, told_ms, now_ms)
+    last = date.fromordinal(today(state, now_ms).toordinal() + horizon)
+    return _reshaped(state, visit_type, windows, lengths, list(days(today(state, told_ms), last)))
 
 
 def _reshaped(
-    state: Calendar, visit_type: str | None, windows: list[Window], lengths: set[int], told_ms: int, now_ms: int
+    state: Calendar, visit_type: str | None, windows: list[Window], lengths: set[int], span: list[date]
 ) -> set[int]:
     """Every start that the hours of then or now make with the lengths of then or now."""
-    first = today(state, told_ms)
-    found = all_starts(state, visit_type, first, now_ms)
+    found: set[int] = set()
     known = [*windows, *state.windows.values()]
     for minutes in lengths | {state.terms.visit_types.get(visit_type or "", 0)}:
-        for day in days(first, last_day(state, now_ms)):
+        for day in span:
             for window in known:
                 found |= _starts(state.zone, window, day, minutes or None, state.slot_minutes)
     return found

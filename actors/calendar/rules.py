@@ -139,10 +139,11 @@ def _place_hold(state: Calendar, command: m.PlaceHold, now_ms: int) -> list[m.Ev
     if not state.offers(command.visit_type):
         raise Invalid(faults=(("/visit_type", "this clinician does not offer that visit type"),))
     slot = _bookable(state, command, now_ms)
-    if next(iter(state.conflicts(slot, now_ms, command.replaces)), None) is not None:
+    old = _replaced(state, command)
+    if next(iter(state.conflicts(slot, now_ms, old.id if old else None)), None) is not None:
         raise SlotUnavailable
     if command.anonymous and command.capped:
-        _check_share(state, command, slot, now_ms)
+        _check_share(state, command, slot, old, now_ms)
     placed = m.HoldPlaced(
         appointment=command.appointment,
         number=command.number,
@@ -161,10 +162,13 @@ def _place_hold(state: Calendar, command: m.PlaceHold, now_ms: int) -> list[m.Ev
         address=command.address,
         by=command.by,
     )
+    return [placed, m.HoldExpired(old.id, "released", command.by)] if old else [placed]
+
+
+def _replaced(state: Calendar, command: m.PlaceHold) -> Appointment | None:
+    """The hold that is let go in the same step; what has become an appointment meanwhile stays, and in the way."""
     old = state.live.get(command.replaces) if command.replaces else None
-    if old is None or old.status is not Status.HELD:
-        return [placed]
-    return [placed, m.HoldExpired(old.id, "released", command.by)]
+    return old if old is not None and old.status is Status.HELD else None
 
 
 def _bookable(state: Calendar, command: m.PlaceHold, now_ms: int) -> Slot:
@@ -180,20 +184,23 @@ def _bookable(state: Calendar, command: m.PlaceHold, now_ms: int) -> Slot:
     return slot
 
 
-def _check_share(state: Calendar, command: m.PlaceHold, slot: Slot, now_ms: int) -> None:
+def _check_share(
+    state: Calendar, command: m.PlaceHold, slot: Slot, old: Appointment | None, now_ms: int
+) -> None:
     day = state.zone.day_of(slot.start)
     held = [
         hold
         for hold in state.live.values()
         if hold.anonymous
         and hold.status is Status.HELD
-        and hold.id != command.replaces
+        and hold is not old
         and not hold.has_lapsed(now_ms)
         and state.zone.day_of(hold.start) == day
     ]
     if len(held) < ANONYMOUS_HOLDS_ALWAYS:
         return
-    opens = sum(1 for _, found in standings(state, command.visit_type, day, day, now_ms) if found == OPEN)
+    found = standings(state, command.visit_type, day, day, now_ms, old.id if old else None)
+    opens = sum(1 for _, how in found if how == OPEN)
     if len(held) + 1 > max(ANONYMOUS_HOLDS_ALWAYS, (opens + len(held)) // ANONYMOUS_SHARE):
         raise TooManyHolds(until=min(hold.expires_at or 0 for hold in held))
 
@@ -234,12 +241,11 @@ def _confirm(state: Calendar, command: m.Confirm, now_ms: int) -> list[m.Event]:
 def _cancel(state: Calendar, command: m.Cancel, now_ms: int) -> list[m.Event]:
     appointment = _named(state, command)
     is_staff = command.by.kind in m.STAFF
-    if is_staff and command.reason is None:
+    if is_staff and (command.reason is None or not command.reason.text.strip()):
         raise ReasonRequired
-    if not appointment.is_live:
-        raise TransitionInvalid(status=appointment.status, action="cancel", detail="It has ended already.")
-    if appointment.has_lapsed(now_ms):
-        raise _lapsed(state, appointment, now_ms)
+    if not appointment.is_live or appointment.has_lapsed(now_ms):
+        status = _status(appointment, now_ms)
+        raise TransitionInvalid(status=status, action="cancel", detail="It has ended already.")
     until = _cancel_until(appointment, state.terms.cancel_notice_seconds)
     if not is_staff and appointment.status is Status.CONFIRMED and now_ms > until * 1000:
         raise TooLate(until=until)
@@ -262,7 +268,8 @@ def _close(
     appointment: Appointment, command: m.OnAppointment, status: Status, action: str, possible_from: int, now_ms: int
 ) -> list[m.Event]:
     if appointment.status is not Status.CONFIRMED:
-        raise TransitionInvalid(status=appointment.status, action=action, detail="Only a confirmed one can be closed.")
+        status_now = _status(appointment, now_ms)
+        raise TransitionInvalid(status=status_now, action=action, detail="Only a confirmed one can be closed.")
     if now_ms < possible_from * 1000:
         raise TransitionInvalid(
             status=appointment.status, action=action, detail="It is too early for that.", possible_from=possible_from
@@ -284,6 +291,11 @@ def _still_held(state: Calendar, hold: Appointment, action: str, now_ms: int) ->
         raise _lapsed(state, hold, now_ms)
     if hold.status is not Status.HELD:
         raise TransitionInvalid(status=hold.status, action=action, detail="It is no longer a hold.")
+
+
+def _status(appointment: Appointment, now_ms: int) -> Status:
+    """The status as it is judged now, whatever the timer has done."""
+    return Status.EXPIRED if appointment.has_lapsed(now_ms) else appointment.status
 
 
 def _lapsed(state: Calendar, hold: Appointment, now_ms: int) -> HoldLapsed:

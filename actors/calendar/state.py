@@ -9,10 +9,11 @@ from heapq import heappop, heappush
 from operator import attrgetter
 from typing import Any
 
-from actors.calendar.availability import DAY_SECONDS, LONGEST_SLOT_MINUTES, Slot, Window, Zone, day_slots
+from actors.calendar.availability import Slot, Window, Zone, day_slots
 
 # Grids of that many (day, visit type) pairs are kept; about four visit types over the longest horizon.
 GRIDS_KEPT = 2_000
+HOUR_SECONDS = 3_600
 
 
 class Status(StrEnum):
@@ -77,9 +78,13 @@ class Appointment:
         """Whether it is a hold whose time is over, whatever the timer has done: `now >= expires_at`."""
         return self.status is Status.HELD and now_ms >= (self.expires_at or 0) * 1000
 
+    def copied(self) -> "Appointment":
+        """The same values in another object."""
+        return Appointment(*_values(self))
+
     def record(self) -> dict[str, Any]:
         """Its table row."""
-        row = dict(zip(APPOINTMENT_FIELDS, _values(self), strict=True))
+        row = dict(zip(APPOINTMENT_FIELDS, _values(self)))  # noqa: B905 - of equal length by construction, on every hold
         row["status"] = self.status.value
         return row
 
@@ -134,8 +139,9 @@ class Calendar:
     live: dict[str, Appointment] = field(default_factory=dict)
     recalled: dict[str, Appointment] = field(default_factory=dict)  # ended ones that this turn's commands name
     expiries: list[tuple[int, str]] = field(default_factory=list)  # a heap; entries that no longer hold are skipped
-    _busy: dict[int, list[Appointment]] = field(default_factory=dict)
-    _grids: dict[tuple[int, str | None], list[Slot]] = field(default_factory=dict)
+    _busy: dict[int, list[Appointment]] = field(default_factory=dict)  # by the hour in which they start
+    _longest: int = 0  # seconds, of all that were live in this stay in memory
+    _grids: dict[tuple[int, str | None], dict[int, Slot]] = field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:
@@ -154,19 +160,28 @@ class Calendar:
         """The length of a visit; without a type the clinician's own."""
         return self.terms.visit_types[visit_type] if visit_type else self.slot_minutes
 
-    def grid(self, day: date, visit_type: str | None) -> list[Slot]:
-        """Every start that the windows make on a local date for a visit type, taken or not."""
+    def grid(self, day: date, visit_type: str | None) -> Mapping[int, Slot]:
+        """Every start that the windows make on a local date for a visit type, taken or not, in order."""
         key = (day.toordinal(), visit_type)
         slots = self._grids.get(key)
         if slots is None:
             if len(self._grids) >= GRIDS_KEPT:
                 self._grids.clear()
-            slots = []
+            slots = {}
             if self.offers(visit_type):
                 minutes = self.terms.visit_types[visit_type] if visit_type else None
-                slots = day_slots(self.zone, self.windows.values(), day, minutes, self.slot_minutes)
+                slots = {slot.start: slot for slot in self._starting_on(day, minutes)}
             self._grids[key] = slots
         return slots
+
+    def _starting_on(self, day: date, minutes: int | None) -> list[Slot]:
+        """Slots that begin on a local date: a gap before midnight moves an evening's last ones to the next."""
+        zone, ordinal = self.zone, day.toordinal()
+        if zone.is_plain(ordinal) and zone.is_plain(ordinal - 1):
+            return day_slots(zone, self.windows.values(), day, minutes, self.slot_minutes)
+        made = (date.fromordinal(ordinal - 1), day)
+        found = [day_slots(zone, self.windows.values(), one, minutes, self.slot_minutes) for one in made]
+        return [slot for slots in found for slot in slots if zone.day_of(slot.start) == day]
 
     def forget_grids(self) -> None:
         """After every change of windows, zone, lengths or visit types."""
@@ -175,16 +190,16 @@ class Calendar:
     def conflicts(self, slot: Slot, now_ms: int, ignoring: str | None = None) -> Iterable[Appointment]:
         """Live appointments in the way of a slot: `s < e2 + b and s2 < e + b`, b the buffer of the slot's window."""
         since, until = slot.start - slot.buffer, slot.end + slot.buffer
-        first = (since - LONGEST_SLOT_MINUTES * 60) // DAY_SECONDS
-        for day in range(first, until // DAY_SECONDS + 1):
-            for other in self._busy.get(day, ()):
+        for hour in range((since - self._longest) // HOUR_SECONDS, until // HOUR_SECONDS + 1):
+            for other in self._busy.get(hour, ()):
                 if other.end > since and other.start < until and other.id != ignoring and not other.has_lapsed(now_ms):
                     yield other
 
     def occupy(self, appointment: Appointment) -> None:
         """A live appointment takes its interval."""
         self.live[appointment.id] = appointment
-        self._busy.setdefault(appointment.start // DAY_SECONDS, []).append(appointment)
+        self._longest = max(self._longest, appointment.end - appointment.start)
+        self._busy.setdefault(appointment.start // HOUR_SECONDS, []).append(appointment)
         if appointment.expires_at is not None:
             self.watch_expiry(appointment)
 
@@ -212,10 +227,10 @@ class Calendar:
     def vacate(self, appointment: Appointment) -> None:
         """An ended appointment leaves its interval; the record stays for the rest of the turn."""
         del self.live[appointment.id]
-        day = appointment.start // DAY_SECONDS
-        self._busy[day].remove(appointment)
-        if not self._busy[day]:
-            del self._busy[day]
+        hour = appointment.start // HOUR_SECONDS
+        self._busy[hour] = [other for other in self._busy[hour] if other is not appointment]
+        if not self._busy[hour]:
+            del self._busy[hour]
         self.recalled[appointment.id] = appointment
 
 
@@ -227,7 +242,8 @@ def calendar_from(calendar: str, terms: Terms, rows: Mapping[str, Iterable[Mappi
         offered = row["visit_types"]
         parsed = {"visit_types": json.loads(offered) if offered else None, "adopted": json.loads(row["adopted"])}
         adopt_clinician(state, {**row, **parsed})
-    state.terms = terms.offering(state.catalogue, state.clinician.get("visit_types"))
+        # What the log says counts until other terms are adopted, by a row of their own.
+        state.terms = replace(terms, **parsed["adopted"])
     for row in rows.get("windows", ()):
         state.windows[row["id"]] = window_from(row)
         state.window_rows[row["id"]] = dict(row)

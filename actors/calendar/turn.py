@@ -1,7 +1,6 @@
 """What one turn of a calendar decides before anything is written, and the answers that it will give."""
 
-import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from actors.calendar import messages as m
@@ -52,7 +51,7 @@ class Turn:
 
     state: Calendar
     now_ms: int
-    topics: Iterable[str | None] = ()
+    topics: Mapping[str | None, int] = field(default_factory=dict)  # until when time's own changes were told
     events: list[m.Event] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     remembered: list[Remembered] = field(default_factory=list)
@@ -94,17 +93,22 @@ class Turn:
         return refusal
 
     def _starts_before(self) -> dict[str | None, set[int]]:
-        first = today(self.state, self.now_ms)
-        return {name: all_starts(self.state, name, first, self.now_ms) for name in self.topics}
+        return {
+            name: all_starts(self.state, name, today(self.state, told_ms), self.now_ms)
+            for name, told_ms in self.topics.items()
+        }
 
     def _answer(self, command: m.Command) -> Answer:
         state = self.state
         match command:
-            case m.PlaceHold() | m.OnAppointment():
+            case m.PlaceHold():
+                # Granted within hours, just now.
+                return Answer(self.now_ms, state.live[command.appointment].copied())
+            case m.OnAppointment():
                 found = state.find(command.appointment)
                 if found is None:
                     raise NotFound
-                return Answer(self.now_ms, copy.copy(found), is_outside_hours(state, found))
+                return Answer(self.now_ms, found.copied(), is_outside_hours(state, found))
             case m.AddWindow() | m.ChangeWindow():
                 return Answer(self.now_ms, record=dict(state.window_rows[command.window.id]))
             case m.RemoveWindow():

@@ -176,7 +176,6 @@ class Cell:
 
     async def _stop(self) -> None:
         self.state = State.STOPPING
-        self._alarm.cancel()
         try:
             await self._behaviour.stop()
         except Exception as error:

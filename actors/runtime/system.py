@@ -151,14 +151,12 @@ class System:
         if fate is Fate.DIED:
             self._deaths.setdefault(address, Deaths()).add(self._clock.now_ms())
         is_wanted = cell.due_ms is not None or self._is_failing(address)
-        if self._is_stopping and (self._is_late or self._kinds[address.kind].is_closed):
+        if self._kinds[address.kind].is_closed:
             cell.mailbox.refuse_all(Stopping())
         elif cell.mailbox or (is_wanted and fate is Fate.DIED):
             self._begin(address, Inheritance(cell.mailbox, cell.due_ms))
         elif is_wanted and fate is Fate.ABANDONED and not self._is_stopping:
-            revival = self._clock.call_at(
-                self._clock.now_ms() + REVIVE_AFTER_MS, partial(self._revive, address)
-            )
+            revival = self._clock.call_at(self._clock.now_ms() + REVIVE_AFTER_MS, partial(self._revive, address))
             self._revivals[address] = (revival, cell.due_ms)
         self.settled()
 

@@ -2,14 +2,17 @@
 
 import base64
 import binascii
+from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 
 from aiohttp import web
 from pydantic import Field
 
+from actors.calendar.messages import Touch
 from actors.calendar.state import appointment_from
 from actors.command import Remember
-from actors.refusals import Invalid, ReasonRequired
+from actors.journal import Record
+from actors.refusals import ReasonRequired
 from server.access import require
 from server.answers import json_answer
 from server.api import present
@@ -17,7 +20,7 @@ from server.api.call import Call
 from server.api.holds import Told, answer, replay
 from server.booking.details import Details
 from server.fields import Body, Email, FilledText, Identifier, Instant, Name, Phone, QueryBetween, Text
-from server.problems import malformed
+from server.problems import Fault, malformed
 from server.storage.queries import Wanted
 
 MOST_NEEDS = 20
@@ -58,6 +61,7 @@ class WhichAppointments(Body):
     clinician: Identifier | None = None
     from_: Annotated[Instant | None, Field(alias="from")] = None
     to: Instant | None = None
+    q: Name | None = None
     limit: Annotated[int, QueryBetween(1, MOST_ROWS)] = 50
     cursor: Identifier | None = None
 
@@ -71,8 +75,7 @@ async def get_appointment(call: Call) -> web.Response:
 async def confirm(call: Call) -> web.Response:
     """`POST /appointments/{id}/confirm`: the holder, or staff on the phone."""
     found = await call.held()
-    body = call.body(Confirmation)
-    _check_contact(call, body, found.partner)
+    body = call.body(Confirmation, *_contact_faults(call))
     details = Details(
         name=body.patient.name,
         email=body.patient.email,
@@ -100,10 +103,9 @@ async def confirm(call: Call) -> web.Response:
 async def cancel(call: Call) -> web.Response:
     """`POST /appointments/{id}/cancel`: the patient without a reason if they like, everybody else with one."""
     found = await call.held()
-    body = call.body(Cancellation)
     is_staff = call.credential.is_at_least("staff")
-    if body.staff_note is not None and not is_staff:
-        raise Invalid(faults=(("/staff_note", "is for staff only"),))
+    foreign = not is_staff and call.data.get("staff_note") is not None
+    body = call.body(Cancellation, *([Fault("/staff_note", "is for staff only")] if foreign else []))
     if is_staff and not body.reason:
         raise ReasonRequired
 
@@ -136,10 +138,11 @@ async def list_appointments(call: Call) -> web.Response:
         clinician=query.clinician,
         start_from=query.from_,
         start_before=query.to,
+        text=query.q,
         limit=query.limit + 1,
         after=after,
     )
-    rows = await call.engine.storage.queries.appointments(wanted)
+    rows = await _rows(call, wanted)
     views = await call.booking.reading.listed([appointment_from(row) for row in rows[: query.limit]])
     role = present.role_of(call.credential)
     last = rows[query.limit - 1] if len(rows) > query.limit else None
@@ -151,17 +154,29 @@ async def list_appointments(call: Call) -> web.Response:
     )
 
 
-def _check_contact(call: Call, body: Confirmation, partner: str | None) -> None:
-    faults: list[tuple[str, str]] = []
-    if body.patient.email is None:
+async def _rows(call: Call, wanted: Wanted) -> list[Record]:
+    """The rows; holds whose time is over are written down as expired before they are shown."""
+    queries = call.engine.storage.queries
+    rows = await queries.appointments(wanted)
+    lapsed = {row["clinician"] for row in rows if appointment_from(row).has_lapsed(call.now_ms)}
+    if not lapsed:
+        return rows
+    for clinician in lapsed:
+        await call.booking.calendars.ask(clinician, Touch())
+    return await queries.appointments(wanted)
+
+
+def _contact_faults(call: Call) -> Iterator[Fault]:
+    told = call.data.get("patient")
+    if not isinstance(told, dict):
+        return
+    if told.get("email") is None:
         if not call.credential.is_at_least("staff"):
-            faults.append(("/patient/email", "is required"))
-        elif body.patient.phone is None:
-            faults.append(("/patient/phone", "is required when there is no e-mail address"))
-    if body.patient.customer_id is not None and call.credential.scope != "partner":
-        faults.append(("/patient/customer_id", "comes from the partner that made the hold only"))
-    if faults:
-        raise Invalid(faults=tuple(faults))
+            yield Fault("/patient/email", "is required")
+        elif told.get("phone") is None:
+            yield Fault("/patient/phone", "is required when there is no e-mail address")
+    if told.get("customer_id") is not None and call.credential.scope != "partner":
+        yield Fault("/patient/customer_id", "comes from the partner that made the hold only")
 
 
 def _cursor(start: int, key: str) -> str:

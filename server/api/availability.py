@@ -10,11 +10,11 @@ from actors.calendar.state import window_from
 from actors.calendar.turn import Answer
 from actors.command import Remember
 from actors.journal import Record
-from actors.refusals import Invalid, NotFound
+from actors.refusals import NotFound
 from server.access import require
 from server.answers import json_answer
 from server.api import present
-from server.api.call import PREFIX, Call
+from server.api.call import PREFIX, Call, Nothing, nulls
 from server.fields import Between, Body, Date, QueryFlag
 
 Minute = Annotated[int, Between(0, 1440)]
@@ -52,11 +52,7 @@ class WhichWindows(Body):
     deleted: QueryFlag = False
 
 
-class NoQuery(Body):
-    """No parameter is known."""
-
-
-NULLABLE = ("slot_minutes", "valid_from", "valid_until")
+NEVER_NULL = ("weekday", "start_minute", "end_minute", "buffer_minutes", "active")
 
 
 async def list_windows(call: Call) -> web.Response:
@@ -69,7 +65,6 @@ async def list_windows(call: Call) -> web.Response:
 
 async def add_window(call: Call) -> web.Response:
     """`POST /clinicians/{id}/availability`."""
-    call.query(NoQuery)
     await _existing_clinician(call)
     body = call.body(NewWindow)
     key = call.path("id")
@@ -88,16 +83,15 @@ async def add_window(call: Call) -> web.Response:
     return json_answer({"availability": present.availability(row)}, 201, headers)
 
 
+async def get_window(call: Call) -> web.Response:
+    """`GET /availability/{id}`."""
+    return json_answer({"availability": present.availability(await _existing_window(call))})
+
+
 async def change_window(call: Call) -> web.Response:
     """`PATCH /availability/{id}`."""
-    call.query(NoQuery)
     row = await _existing_window(call)
-    changes = call.body(ChangedWindow).model_dump(exclude_unset=True)
-    faults = tuple(
-        (f"/{name}", "must not be null") for name, value in changes.items() if value is None and name not in NULLABLE
-    )
-    if faults:
-        raise Invalid(faults=faults)
+    changes = call.body(ChangedWindow, *nulls(call.data, NEVER_NULL)).model_dump(exclude_unset=True)
     before = window_from(row)
     fields = {name: getattr(before, name) for name in NewWindow.model_fields}
     window = Window(id=before.id, **(fields | changes))
@@ -107,9 +101,8 @@ async def change_window(call: Call) -> web.Response:
 
 async def remove_window(call: Call) -> web.Response:
     """`DELETE /availability/{id}`."""
-    call.query(NoQuery)
     row = await _existing_window(call)
-    call.body(NoQuery)
+    call.body(Nothing)
     await call.booking.calendars.ask(row["clinician"], RemoveWindow(by=call.by, window=row["id"]))
     return web.Response(status=204)
 

@@ -6,16 +6,18 @@ from aiohttp import hdrs, web
 from pydantic import Field
 
 from actors.calendar.messages import ChangeCalendar, OpenCalendar
+from actors.calendar.turn import Answer
 from actors.clinic.actor import AddVisitType
 from actors.command import Remember
 from actors.journal import Record
-from actors.refusals import Invalid, NotFound
+from actors.refusals import NotFound
 from server.access import require
 from server.answers import json_answer
 from server.api import present
-from server.api.call import PREFIX, Call
+from server.api.call import PREFIX, Call, nulls
 from server.booking.catalogue import Way
 from server.fields import Between, Body, Email, Identifier, Name, Text, Title, Zone
+from server.problems import Fault
 
 Minutes = Annotated[int, Between(1, 480)]
 MOST_VISIT_TYPES = 100
@@ -84,7 +86,19 @@ async def add_visit_type(call: Call) -> web.Response:
 
     row = await call.booking.once.run(await call.remember(), do, _record)
     fields = {name: row[name] for name in ("id", "name", "minutes", "way", "address")}
-    return json_answer({"visit_type": fields}, 201, {hdrs.LOCATION: f"{PREFIX}/visit-types"})
+    return json_answer({"visit_type": fields}, 201, {hdrs.LOCATION: f"{PREFIX}/visit-types/{row['id']}"})
+
+
+async def get_visit_type(call: Call) -> web.Response:
+    """`GET /visit-types/{id}`."""
+    if call.credential.is_anonymous:
+        require(call.credential, "staff")
+    kinds = await call.booking.catalogue.visit_types()
+    found = next((one for one in kinds if one.id == call.path("id")), None)
+    if found is None:
+        raise NotFound
+    require(call.credential, "staff")
+    return json_answer({"visit_type": present.visit_type(found)})
 
 
 async def list_clinicians(call: Call) -> web.Response:
@@ -109,23 +123,19 @@ async def get_clinician(call: Call) -> web.Response:
 async def add_clinician(call: Call) -> web.Response:
     """`POST /clinicians`."""
     require(call.credential, "admin")
-    body = call.body(NewClinician)
-    await _check_visit_types(call, body.visit_types)
+    body = call.body(NewClinician, *await _unknown_visit_types(call))
 
-    async def do(remember: Remember | None) -> str:
+    async def do(remember: Remember | None) -> Record:
         key = call.booking.ids.new_id()
         position = 1 + len(await call.engine.storage.queries.clinicians())
         row = {**body.model_dump(), "id": key, "salt": call.booking.ids.salt(), "position": position}
-        await call.booking.calendars.ask(key, OpenCalendar(by=call.by, row=row, remember=remember))
-        return key
+        answer: Answer = await call.booking.calendars.ask(key, OpenCalendar(by=call.by, row=row, remember=remember))
+        return answer.record or {}
 
-    async def replay(kept: Record, at_ms: int) -> str:
-        return str(kept["record"]["id"])
-
-    key = await call.booking.once.run(await call.remember(), do, replay)
-    found = await call.booking.catalogue.clinician(key)
-    body_json = {"clinician": present.clinician(found, await _email(call, key))}
-    return json_answer(body_json, 201, {hdrs.LOCATION: f"{PREFIX}/clinicians/{key}"})
+    row = await call.booking.once.run(await call.remember(), do, _record)
+    found = await call.booking.catalogue.recorded(row)
+    headers = {hdrs.LOCATION: f"{PREFIX}/clinicians/{found.id}"}
+    return json_answer({"clinician": present.clinician(found, row["email"])}, 201, headers)
 
 
 async def change_clinician(call: Call) -> web.Response:
@@ -135,26 +145,23 @@ async def change_clinician(call: Call) -> web.Response:
     key = call.path("id")
     await call.booking.times.require(key)
     require(call.credential, "admin")
-    body = call.body(ChangedClinician)
-    changes = body.model_dump(exclude_unset=True)
-    faults = tuple((f"/{name}", "must not be null") for name in NEVER_NULL if name in changes and changes[name] is None)
-    if faults:
-        raise Invalid(faults=faults)
-    await _check_visit_types(call, body.visit_types)
+    faults = [*nulls(call.data, NEVER_NULL), *await _unknown_visit_types(call)]
+    changes = call.body(ChangedClinician, *faults).model_dump(exclude_unset=True)
     await call.booking.calendars.ask(key, ChangeCalendar(by=call.by, changes=changes))
     found = await call.booking.catalogue.clinician(key)
     return json_answer({"clinician": present.clinician(found, await _email(call, key))})
 
 
-async def _check_visit_types(call: Call, wanted: list[str] | None) -> None:
-    known = {one.id for one in await call.booking.catalogue.visit_types()}
-    faults = tuple(
-        (f"/visit_types/{place}", "is not a visit type of this clinic")
-        for place, name in enumerate(wanted or ())
+async def _unknown_visit_types(call: Call) -> list[Fault]:
+    wanted = call.data.get("visit_types")
+    if not isinstance(wanted, list):
+        return []
+    known = [one.id for one in await call.booking.catalogue.visit_types()]
+    return [
+        Fault(f"/visit_types/{place}", "is not a visit type of this clinic")
+        for place, name in enumerate(wanted[:MOST_VISIT_TYPES])
         if name not in known
-    )
-    if faults:
-        raise Invalid(faults=faults)
+    ]
 
 
 async def _email(call: Call, key: str) -> str | None:

@@ -6,14 +6,13 @@ from actors.calendar.messages import ExtendHold, OnAppointment, ReleaseHold
 from actors.calendar.state import Appointment
 from actors.command import Remember
 from actors.journal import Record
-from actors.refusals import Invalid
 from server.answers import json_answer
 from server.api import present
-from server.api.call import PREFIX, Call
+from server.api.call import PREFIX, Call, Nothing
 from server.booking.holds import Wish
 from server.booking.reading import AppointmentView
 from server.fields import Body, Identifier, Instant
-from server.problems import Problem, Slug
+from server.problems import Fault, Problem, Slug
 from server.shield import SHIELD
 
 Told = tuple[AppointmentView, int]  # a view, and the moment (ms) at which its actions were possible
@@ -27,17 +26,12 @@ class NewHold(Body):
     partner: Identifier | None = None
 
 
-class Nothing(Body):
-    """A body without fields."""
-
-
 async def place_hold(call: Call) -> web.Response:
     """`POST /clinicians/{id}/holds`: anybody may; the answer has the token that everything else needs."""
     clinician = call.path("id")
     await call.booking.times.require(clinician)
-    body = call.body(NewHold)
-    if body.partner is not None and body.partner != call.credential.partner:
-        raise Invalid(faults=(("/partner", "is not a partner of this clinic"),))
+    foreign = call.data.get("partner") not in (None, call.credential.partner)
+    body = call.body(NewHold, *([Fault("/partner", "is not a partner of this clinic")] if foreign else []))
 
     async def do(remember: Remember | None) -> Told:
         wish = Wish(

@@ -86,7 +86,7 @@ async def _times(call: Call, query: WhichSlots) -> Times:
         raise NotFound
     first = query.from_ or (query.to and query.to - timedelta(days=LONGEST_SPAN_DAYS - 1))
     first = first or Zone(clinician.timezone).day_of(call.now_ms // 1000)
-    last = query.to or min(date.max - timedelta(days=1), first + timedelta(days=LONGEST_SPAN_DAYS - 1))
+    last = query.to or first + min(date.max - first, timedelta(days=LONGEST_SPAN_DAYS - 1))
     return await call.booking.times.read(clinician.id, query.visit_type, first, last)
 
 

@@ -89,6 +89,11 @@ class Catalogue:
             raise NotFound
         return _clinician(row, await self.visit_types())
 
+    async def recorded(self, row: Record) -> Clinician:
+        """The clinician of a table row as it was then: visit types that came later are left out."""
+        adopted = json.loads(row["adopted"])["visit_types"]
+        return _clinician({**row, "visit_types": json.dumps(list(adopted))}, await self.visit_types())
+
     async def visit_types(self) -> tuple[VisitType, ...]:
         """All visit types of the clinic in its own order."""
         return tuple(_visit_type(row) for row in await self._queries.visit_types())

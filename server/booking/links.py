@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import hashlib
 import hmac
 import re
 from typing import Literal
@@ -55,7 +54,7 @@ class Links:
 
     def keyed(self, purpose: str, text: str) -> str:
         """A keyed hash of a cookie or an address, to be compared and never to be turned back."""
-        return hmac.new(self._secret, f"{purpose}\0{text}".encode(), hashlib.sha256).hexdigest()[:32]
+        return hmac.digest(self._secret, f"{purpose}\0{text}".encode(), "sha256").hex()[:32]
 
     def _mac(self, purpose: str, name: bytes, counter: int) -> bytes:
         message = purpose.encode() + b"\0" + name + b"\0" + str(counter).encode()

@@ -26,6 +26,9 @@ from server.setup import keep_key
 SEED = 20_261_124  # the same clinic every time; only the days move along
 PAST_DAYS, COMING_DAYS = 8, 14
 HOUR_MS = 3_600_000
+HOLDS_NOW = 2  # of each clinician; some of the times tried are taken
+HOLDS_TRIED = 12
+LUCKS = 25  # in so many visits everything happens that can happen
 
 
 @dataclass(order=True)
@@ -70,6 +73,7 @@ class Story:
         self._places = count()
         self._kinds: list[str] = []
         self._clinicians: list[str] = []
+        self._lucks: list[float] = []
 
     async def found_clinic(self) -> None:
         """The clinic, its visit types, its clinicians and their hours."""
@@ -135,13 +139,15 @@ class Story:
     def _plan_present(self, key: str, someone: Someone) -> None:
         """Two times of each clinician are being booked at this moment."""
         soon = [place for place in self._starts(someone) if place[0] * 1000 > self._now_ms + HOUR_MS]
-        for start, kind in self._random.sample(soon[: len(soon) // 2], k=min(2, len(soon) // 2)):
-            placed_ms = self._now_ms - self._random.randrange(10, 200) * 1000
+        placed: list[str] = []
+        for start, kind in self._random.sample(soon, k=min(HOLDS_TRIED, len(soon))):
 
             async def act(start: int = start, kind: str = kind) -> None:
-                await self._booking.holds.place(Wish(clinician=key, start=start, visit_type=kind))
+                if len(placed) < HOLDS_NOW:
+                    await self._booking.holds.place(Wish(clinician=key, start=start, visit_type=kind))
+                    placed.append(key)
 
-            self._then(placed_ms, act)
+            self._then(self._now_ms - self._random.randrange(10, 200) * 1000, act)
 
     def _starts(self, someone: Someone) -> list[tuple[int, str]]:
         """Starts over the fortnight that do not overlap, each with one kind of visit."""
@@ -159,7 +165,7 @@ class Story:
         return found
 
     def _visit(self, key: str, start: int, kind: str) -> Callable[[], Awaitable[None]]:
-        luck = self._random.random()
+        luck = self._luck()
         details = self._details()
 
         async def act() -> None:
@@ -184,7 +190,8 @@ class Story:
             by_clinic = luck < 0.20
             by = By("staff") if by_clinic else PATIENT
             reason = self._random.choice(REASONS) if by_clinic else None
-            self._then(start * 1000 - 6 * HOUR_MS, lambda: self._cancel(name, reason, by))
+            at_ms = min(self._clock.now_ms() + 12 * HOUR_MS, start * 1000 - HOUR_MS)
+            self._then(at_ms, lambda: self._cancel(name, reason, by))
         elif luck < 0.32:
             self._then(closes_ms, lambda: self._close(MarkNoShow(by=clinician, appointment=name)))
         else:
@@ -195,6 +202,12 @@ class Story:
 
     async def _close(self, command: Complete | MarkNoShow) -> None:
         await self._booking.holds.command(command)
+
+    def _luck(self) -> float:
+        """Chance without clusters: every run of `LUCKS` visits has the same shares."""
+        if not self._lucks:
+            self._lucks = self._random.sample([place / LUCKS for place in range(LUCKS)], k=LUCKS)
+        return self._lucks.pop()
 
     def _details(self) -> Details:
         name = self._random.choice(PATIENTS)

@@ -28,11 +28,11 @@ class ProtocolFault(Exception):
 
 
 class Bad(Exception):
-    """A message that is wrong; the client is told and the socket stays open."""
+    """A message that is wrong; the client is told and the socket stays open. `op` only where it can be repeated."""
 
     def __init__(self, op: object, reason: str) -> None:
         super().__init__(reason)
-        self.op = op if isinstance(op, str) else None
+        self.op = op if isinstance(op, str) and _can_be_told(op) else None
         self.reason = reason
 
 
@@ -61,7 +61,7 @@ def read(text: str) -> Message:
     if len(text) > MESSAGE_LIMIT or len(text.encode()) > MESSAGE_LIMIT:
         raise ProtocolFault("message too big", 1009)
     try:
-        fields = json.loads(text, parse_constant=_refuse)
+        fields = json.loads(text, parse_constant=_refuse, object_pairs_hook=_unambiguous)
     except (ValueError, RecursionError):
         raise ProtocolFault("not JSON") from None
     if not isinstance(fields, dict):
@@ -73,7 +73,7 @@ def read(text: str) -> Message:
             _only(fields, "unwatch", {"calendar", "visit_type"})
             return UnwatchTimes(_id(fields, "unwatch", "calendar"), _optional_id(fields, "unwatch"))
         case op:
-            raise Bad(op[:ID_LIMIT] if isinstance(op, str) else None, "unknown-op")
+            raise Bad(op, "unknown-op")
 
 
 def frame(content: Frame) -> bytes:
@@ -133,3 +133,15 @@ def _optional_id(fields: dict[str, Any], op: str) -> str | None:
 
 def _refuse(constant: str) -> object:
     raise ValueError(constant)
+
+
+def _unambiguous(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise Bad(fields.get("op"), "bad")
+    return fields
+
+
+def _can_be_told(op: str) -> bool:
+    """JSON can spell a lone surrogate, UTF-8 cannot."""
+    return len(op) <= ID_LIMIT and not any("\ud800" <= sign <= "\udfff" for sign in op)

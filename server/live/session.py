@@ -1,7 +1,9 @@
 """One session of `/live`: from the handshake to the undoing of every subscription."""
 
+import asyncio
 import logging
 from collections import Counter
+from contextlib import suppress
 from typing import Final
 
 from aiohttp import WSCloseCode, WSMsgType, hdrs, web
@@ -22,7 +24,7 @@ from server.live.protocol import (
 )
 from server.live.socket import WatcherSocket
 from server.problems import Problem, Slug, retry_later
-from server.shield import SESSION_COOKIES, SHIELD
+from server.shield import SHIELD
 
 # Home routers cut quiet connections after a minute; aiohttp waits half of this for the answer.
 PING_SECONDS = 20.0
@@ -34,6 +36,8 @@ MESSAGES_A_SECOND = 50
 TRY_AGAIN_LATER: Final = 1013  # RFC 6455's registry; aiohttp spells it so too
 SERVICE_RESTART: Final = 1012
 RETRY_SECONDS = 5
+# For a peer's answer to our close; one that does not answer must not keep a stopping server.
+CLOSE_SECONDS = 2.0
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +74,9 @@ class Live:
                 del self._addresses[address]
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        ws = web.WebSocketResponse(compress=False, heartbeat=PING_SECONDS, max_msg_size=FRAME_LIMIT)
+        ws = web.WebSocketResponse(
+            timeout=CLOSE_SECONDS, compress=False, heartbeat=PING_SECONDS, max_msg_size=FRAME_LIMIT
+        )
         if not ws.can_prepare(request):
             raise Problem(Slug.MALFORMED, "This address speaks WebSocket only.")
         await ws.prepare(request)
@@ -86,8 +92,9 @@ class Live:
     async def close(self) -> None:
         """The server stops: 1012 tells every client to come back at once."""
         self._closing = True
-        for session in list(self._sessions):
-            await session.close(SERVICE_RESTART, b"restart")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await asyncio.gather(*(session.close(SERVICE_RESTART, b"restart") for session in self._sessions))
 
 
 class LiveSession:
@@ -129,7 +136,8 @@ class LiveSession:
         self._socket.close()
 
     async def close(self, code: int, reason: bytes) -> None:
-        """Close the socket from this side."""
+        """Close the socket from this side; nothing may follow the closing frame."""
+        self.end()
         await self._ws.close(code=code, message=reason)
 
     def _count(self) -> None:
@@ -145,9 +153,7 @@ class LiveSession:
             case WatchTimes():
                 await self._watch(message)
             case UnwatchTimes():
-                topic = Topic(message.calendar, message.visit_type)
-                self._topics.discard(topic)
-                self._engine.audience.hub.unsubscribe(topic, self._socket)
+                self._unwatch(Topic(message.calendar, message.visit_type))
 
     async def _watch(self, message: WatchTimes) -> None:
         topic = Topic(message.calendar, message.visit_type)
@@ -159,13 +165,17 @@ class LiveSession:
             await self._engine.booking.times.require(message.calendar)
             await self._engine.booking.calendars.ask(message.calendar, question)
         except NotFound:
-            self._topics.discard(topic)
+            self._unwatch(topic)  # it may have been offered until now
             raise Bad("watch", "not-found") from None
         except Refusal:
             raise Bad("watch", "unavailable") from None
 
+    def _unwatch(self, topic: Topic) -> None:
+        self._topics.discard(topic)
+        self._engine.audience.hub.unsubscribe(topic, self._socket)
+
     def _deliver(self, content: Frame) -> None:
-        self._socket(frame(content))
+        self._socket.answer(frame(content))
 
 
 def _check_origin(request: web.Request) -> None:
@@ -173,5 +183,5 @@ def _check_origin(request: web.Request) -> None:
     if hdrs.ORIGIN in request.headers:
         if not request.app[SHIELD].same_origin(request):
             raise Problem(Slug.FORBIDDEN, "This page may not open the socket.")
-    elif any(name in request.cookies for name in SESSION_COOKIES):
-        raise Problem(Slug.FORBIDDEN, "A session needs an Origin.")
+    elif request.cookies:
+        raise Problem(Slug.FORBIDDEN, "A cookie needs an Origin.")

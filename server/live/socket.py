@@ -5,8 +5,10 @@ import socket
 
 from actors.clock import Clock, Timer
 
-# A watcher that has not read this much is too slow for live pages; it comes back with `since`.
+# A watcher that has not read this much of the changes is too slow for live pages; it comes back with `since`.
 MOST_PENDING_BYTES = 64 * 1024
+# The snapshots of a page with many calendars; whoever asks for more without reading asks on purpose.
+MOST_ANSWERED_BYTES = 1024 * 1024
 STALLED_MS = 5_000
 # The kernel would otherwise take megabytes for a client that reads nothing.
 SEND_BUFFER_BYTES = 64 * 1024
@@ -19,37 +21,61 @@ class WatcherSocket:
     whole, so that both may write to one connection.
     """
 
-    __slots__ = ("_clock", "_stalled", "_transport")
+    __slots__ = ("_allowance", "_clock", "_is_closing", "_left", "_pending", "_stalled", "_transport", "_write")
 
     def __init__(self, transport: asyncio.Transport, clock: Clock) -> None:
         self._transport = transport
         self._clock = clock
         self._stalled: Timer | None = None
+        self._allowance = MOST_PENDING_BYTES
+        self._left = 0  # what would be pending now if nothing had left since the backlog was looked at
+        # Called for every frame of every watcher.
+        self._is_closing, self._write = transport.is_closing, transport.write
+        self._pending = transport.get_write_buffer_size
         raw = transport.get_extra_info("socket")
         if raw is not None:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
     def __call__(self, frame: bytes) -> None:
-        transport = self._transport
-        if transport.is_closing():
+        if self._is_closing():
             return
-        transport.write(frame)
-        if transport.get_write_buffer_size():
-            self._watch_backlog()
+        self._write(frame)
+        if self._pending():
+            self._watch_backlog(len(frame))
+
+    def answer(self, frame: bytes) -> None:
+        """What the client asked for itself, a snapshot: however large, it is no sign of slowness."""
+        pending = self._pending()
+        if pending > MOST_ANSWERED_BYTES:
+            self._transport.abort()
+            return
+        self._allowance = (self._allowance if pending else MOST_PENDING_BYTES) + len(frame)
+        self(frame)
 
     def close(self) -> None:
         """The session is over."""
         if self._stalled is not None:
             self._stalled.cancel()
 
-    def _watch_backlog(self) -> None:
-        if self._transport.get_write_buffer_size() > MOST_PENDING_BYTES:
+    def _watch_backlog(self, written: int) -> None:
+        if self._pending() > self._allowance:
             self._transport.abort()
         elif self._stalled is None:
-            self._stalled = self._clock.call_at(self._clock.now_ms() + STALLED_MS, self._look_again)
+            self._look_later()
+        else:
+            self._left += written
+
+    def _look_later(self) -> None:
+        self._left = self._pending()
+        self._stalled = self._clock.call_at(self._clock.now_ms() + STALLED_MS, self._look_again)
 
     def _look_again(self) -> None:
-        """Still not empty after five seconds: what was written then has not been read."""
+        """Five seconds on: nothing left for the client in all that time, or it goes on slowly."""
         self._stalled = None
-        if self._transport.get_write_buffer_size():
+        pending = self._pending()
+        if not pending:
+            self._allowance = MOST_PENDING_BYTES
+        elif pending < self._left:
+            self._look_later()
+        else:
             self._transport.abort()

@@ -68,8 +68,8 @@ class Hold:
 
     @property
     def minutes_left(self) -> int:
-        """As people count: 2 until exactly one minute is left."""
-        return ceil(self.seconds_left / 60)
+        """As people count: 2 until one minute is left; the part of a second that rounds a deadline up does not count."""
+        return ceil(int(self.seconds_left) / 60)
 
     @property
     def is_low(self) -> bool:
@@ -110,7 +110,7 @@ class HoldPage(Page):
     draft: Draft
     csrf: str
     chips: tuple[str, ...]
-    wrong: tuple[Fault, ...] = ()
+    wrong: tuple[Fault, ...] = ()  # at most one a field
     trouble: str = ""
 
 

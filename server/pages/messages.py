@@ -31,6 +31,16 @@ class MessagePage(Page):
     kind: str
 
 
+def add_routes(router: web.UrlDispatcher) -> None:
+    """The addresses of this file."""
+    router.add_get("/sign-in", sign_in)
+
+
+async def sign_in(request: web.Request) -> web.Response:
+    """Where the first administrator's link leads: the truth, until people can sign in."""
+    return await tell(request, "sign-in", status=200)
+
+
 async def tell(request: web.Request, kind: str, status: int) -> web.Response:
     """Answer with the page of that kind."""
     return respond(request, MessagePage(clinic=await clinic_or_none_yet(request), kind=kind), status)

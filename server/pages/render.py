@@ -23,8 +23,8 @@ MACROS = ("_macros.html", "_phrases.html", "_slot.html")
 BOOKING: "web.AppKey[Booking]" = web.AppKey("booking")
 FORMATS = web.AppKey("formats", Formats)
 STATIC = web.AppKey("static", StaticTree)
-FRESH = "no-cache"  # a Back to the list of times asks again
-PRIVATE = "no-store"  # what only one person may see stays in no cache
+# What only one person may see stays in no cache; nor do times: on Back browsers show a "no-cache" page unasked.
+PRIVATE = "no-store"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Page:
     """What a template may use: exactly its page's fields. Every page knows the clinic, whose phone number it shows."""
 
     template: ClassVar[str]
-    cache: ClassVar[str] = FRESH
+    cache: ClassVar[str] = PRIVATE
 
     clinic: "Clinic"
 

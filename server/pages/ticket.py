@@ -33,7 +33,6 @@ class Ticket:
     patient: str
     reference: str
     address: str
-    weekday: str
     date_full: str
 
     @property

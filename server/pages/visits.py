@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import ClassVar, TypedDict
 
 from aiohttp import web
-from babel.dates import format_date
 
 from actors.calendar.state import Appointment, Status
 from actors.refusals import NotFound
@@ -115,7 +114,6 @@ def ticket_of(placed: PlacedView, status: str, when: Formats) -> Ticket:
         patient=(patient.name if patient else None) or "",
         reference=found.reference,
         address=(kind.address if kind else None) or "",
-        weekday=format_date(day, "EEEE", locale=when.locale),
         date_full=f"{when.date_long(day)} {day.year}",
     )
 

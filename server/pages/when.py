@@ -5,7 +5,7 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_skeleton, format_time, get_timezone_location, get_timezone_name
+from babel.dates import format_date, format_skeleton, format_time, get_timezone_location, get_timezone_name
 
 LONGEST_ABBREVIATION = 5  # GMT, BST, CEST; anything longer is a sentence, and an offset says more
 
@@ -34,11 +34,11 @@ class Formats:
 
     def weekday(self, day: date) -> str:
         """Tuesday"""
-        return self._skeleton("EEEE", day)
+        return format_date(day, "cccc", locale=self.locale)
 
     def weekday_short(self, day: date) -> str:
         """Tue"""
-        return self._skeleton("EEE", day)
+        return format_date(day, "ccc", locale=self.locale)
 
     def month_year(self, day: date) -> str:
         """November 2026"""

@@ -21,6 +21,10 @@ class NotOurs(UnusableDatabase):
     """The file is some other program's database, or no database at all. It was not touched."""
 
 
+class DatabaseDamaged(UnusableDatabase):
+    """SQLite itself says that the file is broken. It was not touched; a backup is the way back."""
+
+
 class DatabaseTooNew(UnusableDatabase):
     """A later release wrote this file. It was not touched."""
 
@@ -34,7 +38,7 @@ async def inspect(connection: Database) -> int:
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
             raise NotOurs("the database file is not an SQLite database") from error
-        raise
+        raise DatabaseDamaged(f"the database file is damaged ({error}): put a backup in its place") from error
     if not (application_id == APPLICATION_ID or application_id == version == tables == 0):
         raise NotOurs(f"the database file belongs to another program (application_id {application_id:#x})")
     if version > SCHEMA_VERSION:

@@ -23,7 +23,8 @@ _HISTORY = f"SELECT {LOG_COLUMNS} FROM log WHERE subject = ? ORDER BY at_ms, row
 class Wanted:
     """Which appointments a list shows, and which part of it. Times are Unix seconds.
 
-    "active" is held, or confirmed until its join window closes. `after` is (start, id) of the last row seen.
+    "active" is held, or confirmed until its join window closes. `text` is part of the reference, or of the patient's
+    name, e-mail address or phone number. `after` is (start, id) of the last row seen.
     """
 
     status: Literal["active"] | Collection[str]
@@ -32,6 +33,7 @@ class Wanted:
     clinician: str | None = None
     start_from: int | None = None
     start_before: int | None = None
+    text: str | None = None
     limit: int = 50
     after: tuple[int, str] | None = None
 
@@ -163,6 +165,18 @@ class Queries:
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
+# LIKE ignores the case of ASCII letters only. A held one has no patient: it is found by its reference alone.
+_MATCHES = (
+    "(reference LIKE :text ESCAPE '!' OR patient IN (SELECT id FROM patients WHERE name LIKE :text ESCAPE '!'"
+    " OR email LIKE :text ESCAPE '!' OR phone LIKE :text ESCAPE '!'))"
+)
+
+
+def _containing(text: str) -> str:
+    """A LIKE pattern, escaped by `!`, for what contains the text."""
+    return "%" + text.replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%"
+
+
 def appointments_filter(wanted: Wanted) -> tuple[str, Mapping[str, Any]]:
     """WHERE, ORDER BY and LIMIT of a list of appointments, with parameters for all of `Wanted`."""
     conditions: list[str] = []
@@ -180,6 +194,8 @@ def appointments_filter(wanted: Wanted) -> tuple[str, Mapping[str, Any]]:
         conditions.append("start >= :start_from")
     if wanted.start_before is not None:
         conditions.append("start < :start_before")
+    if wanted.text is not None:
+        conditions.append(_MATCHES)
     if wanted.after is not None:
         conditions.append("(start, id) > (:after_start, :after_id)")
     after_start, after_id = wanted.after or (0, "")
@@ -189,6 +205,7 @@ def appointments_filter(wanted: Wanted) -> tuple[str, Mapping[str, Any]]:
         "clinician": wanted.clinician,
         "start_from": wanted.start_from,
         "start_before": wanted.start_before,
+        "text": _containing(wanted.text or ""),
         "after_start": after_start,
         "after_id": after_id,
         "limit": wanted.limit,

@@ -2,6 +2,7 @@
 import { assertive, polite } from "./say.js";
 import { Words } from "./words.js";
 import { isLeaving, watchForm } from "./confirm.js";
+import "./yours.js";
 
 const LOW_SECONDS = 120; // holding.py knows the same
 const WARN_MINUTES = [5, 2, 1];
@@ -15,7 +16,7 @@ const all = (name) => document.querySelectorAll(`[data-${name}]`);
 const url = (path) => `/hold/${band.dataset.hold}${path}`;
 
 let expiresAt = Number(band.dataset.expires);
-let ahead = Number(band.dataset.now) - (performance.getEntriesByType("navigation")[0]?.responseStart ?? 0);
+let ahead = Number(band.dataset.now) - (performance.getEntriesByType("navigation")[0]?.responseStart ?? performance.now());
 let over = band.dataset.state !== "held";
 let asking = false;
 let timer = 0;
@@ -23,7 +24,7 @@ const warned = new Set();
 
 const now = () => performance.now() + ahead; // the server's clock, carried on by one that nobody sets
 const secondsLeft = () => Math.max(0, expiresAt - now() / 1000);
-const minutesLeft = () => Math.ceil(secondsLeft() / 60);
+const minutesLeft = () => Math.ceil(Math.floor(secondsLeft()) / 60);
 
 watchForm(form, words, () => over);
 if (!over) {
@@ -52,8 +53,7 @@ function show() {
   put(one("timer"), words.say("left", { duration }));
   one("tide").setAttribute("width", `${Math.min(100, (100 * stepped(left)) / Number(band.dataset.holdSeconds)).toFixed(2)}%`);
   band.classList.toggle("hold--low", left <= LOW_SECONDS);
-  put(one("warning").lastElementChild, left <= LOW_SECONDS ? warning(minutesLeft()) : "");
-  reveal(one("warning"), left > 0 && left <= LOW_SECONDS);
+  reveal(one("warning"), left > 0 && left <= LOW_SECONDS, warning(Math.max(1, minutesLeft())));
 }
 
 // Spoken when exactly that much is left, never late: a warning that is no longer true is worse than none.
@@ -66,7 +66,7 @@ function warn() {
 
 function warning(minutes) {
   const more = Number(band.dataset.extensionsLeft) > 0 ? ` ${words.say("keep")}` : "";
-  return minutes > 0 ? words.say(`warning-${minutes}`) + more : "";
+  return words.say(`warning-${minutes}`) + more;
 }
 
 async function keep(event) {
@@ -79,8 +79,7 @@ async function keep(event) {
     reveal(one("not-kept"), false);
     if (!over) polite([one("until").textContent, canKeep() ? "" : words.say("last")].filter(Boolean).join(". "));
   } catch {
-    put(one("not-kept").lastElementChild, words.say("not-kept"));
-    reveal(one("not-kept"), true);
+    reveal(one("not-kept"), true, words.say("not-kept"));
     polite(words.say("not-kept"));
   } finally {
     asking = false;
@@ -125,10 +124,10 @@ function end(state) {
   clearTimeout(timer);
   const until = state.until ?? one("until").dataset.time;
   const hadFocus = [...all("while-held"), one("keep")].some((part) => part.contains(document.activeElement));
-  put(one("until"), state.status === "released" ? words.say("let-go") : words.say("ended", { time: until }));
-  band.classList.remove("hold--low");
-  band.classList.add("hold--ended");
   quietly(() => {
+    put(one("until"), state.status === "released" ? words.say("let-go") : words.say("ended", { time: until }));
+    band.classList.remove("hold--low");
+    band.classList.add("hold--ended");
     [...all("while-held"), one("keep"), one("warning"), one("not-kept")].forEach((part) => (part.hidden = true));
     all("when-ended").forEach((part) => (part.hidden = false));
     offer(state);
@@ -164,8 +163,14 @@ function quietly(change) {
   if (scrolled) scrollBy(0, form.getBoundingClientRect().top - before);
 }
 
-function reveal(part, wanted) {
-  if (part.hidden === wanted) quietly(() => (part.hidden = !wanted));
+// Other words may take another line: they too come quietly.
+function reveal(notice, wanted, text = "") {
+  const words = notice.lastElementChild;
+  if (notice.hidden !== wanted && (!wanted || words.textContent === text)) return;
+  quietly(() => {
+    if (wanted) put(words, text);
+    notice.hidden = !wanted;
+  });
 }
 
 function put(part, text) {

@@ -1,4 +1,5 @@
-// Shows the face of joining that the clock says (before, open, after), the wait in words, and the visitor's own zone.
+// Shows the face of joining that the clock says (before, open, after), and the wait in words.
+import "./yours.js";
 
 const LAST_MINUTES = 90; // the steps of wait() in server/pages/ticket.py
 const LAST_HOURS = 36;
@@ -6,7 +7,6 @@ const LONGEST_SLEEP_MS = 30_000;
 const language = document.documentElement.lang;
 
 document.querySelectorAll("[data-joining]").forEach(follow);
-document.querySelectorAll("[data-yours]").forEach(showOwnZone);
 
 function follow(joining) {
   const opens = Number(joining.dataset.opens) * 1000;
@@ -52,21 +52,4 @@ function wait(ms) {
   if (minutes <= LAST_MINUTES) return words.format(minutes, "minute");
   if (minutes <= LAST_HOURS * 60) return words.format(Math.round(minutes / 60), "hour");
   return words.format(Math.round(minutes / 1440), "day");
-}
-
-function showOwnZone(line) {
-  const start = new Date(Number(line.dataset.start) * 1000);
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (!zone || sameTime(start, zone, line.dataset.timezone)) return;
-  const shape = { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit", timeZone: zone };
-  const city = zone.split("/").at(-1).replaceAll("_", " ");
-  const when = new Intl.DateTimeFormat(language, shape).format(start);
-  line.textContent = line.dataset.sayYours.replace("{zone}", city).replace("{when}", when);
-  line.hidden = false;
-}
-
-function sameTime(instant, one, other) {
-  const shape = { dateStyle: "short", timeStyle: "short" };
-  const [a, b] = [one, other].map((timeZone) => new Intl.DateTimeFormat("en", { ...shape, timeZone }).format(instant));
-  return a === b;
 }

@@ -8,7 +8,6 @@ import { Words, Zone } from "./words.js";
 
 const JUST_CHANGED_MS = 400; // a press this soon after a change was meant for what stood there before
 const QUIET_MS = 10_000; // a list untouched this long may grow below the fold
-const RETURN_MS = 3000; // news in this time after coming back belong to the catching up
 const MOST_COUNTED = 9;
 
 const find = (selector) => document.querySelector(selector);
@@ -35,7 +34,7 @@ export class Day {
     this.changedAt = new WeakMap();
     this.pressed = null;
     this.touchedAt = performance.now();
-    this.directUntil = performance.now() + RETURN_MS;
+    this.catchingUp = true; // the first news after loading or coming back only make the page what it should be
     this.sending = false;
     const form = find("form[data-times]");
     /** A page without any free time has no cells. */
@@ -53,11 +52,14 @@ export class Day {
   take(news) {
     if (!this.cells.form) return this.countEmpty();
     const changed = news.all ? this.differences() : news.changed;
+    this.wasEmpty = !this.cells.free.length && !this.queue.size;
     for (const [start, state] of changed) {
       if (this.clinicZone.date(start) !== this.date) continue;
       if (state === "open") this.free(start);
       else this.lose(start, state, news.byTime);
     }
+    if (this.catchingUp) this.lost.clear();
+    this.catchingUp = false;
     this.count();
     if (this.lost.size || this.freed) soon("times", () => this.sentence());
   }
@@ -114,7 +116,7 @@ export class Day {
   mayShow(cell) {
     const { cells } = this;
     const now = performance.now();
-    if (document.hidden || now < this.directUntil || (!cells.free.length && !this.queue.size)) return true;
+    if (document.hidden || this.catchingUp || this.wasEmpty) return true;
     if (now - this.touchedAt < QUIET_MS || cells.form.contains(document.activeElement)) return false;
     return (cell ?? cells.form.lastElementChild ?? cells.form).getBoundingClientRect().top > innerHeight;
   }
@@ -237,8 +239,10 @@ export class Day {
     form.addEventListener("submit", (event) => this.submit(event));
     this.newTimes.addEventListener("click", () => this.showNew());
     addEventListener("pageshow", (event) => {
-      this.sending = false;
-      if (event.persisted) this.directUntil = performance.now() + RETURN_MS;
+      if (!event.persisted) return;
+      // Back after a press: the server knows what is held now, and says so.
+      if (this.sending) location.reload();
+      this.catchingUp = true;
     });
   }
 

@@ -72,9 +72,6 @@ export class Zone {
     if ([30, 60].some((minutes) => this.offset(start + minutes * 60) === here - minutes)) return 1;
     return [30, 60].some((minutes) => this.offset(start - minutes * 60) === here + minutes) ? 2 : 0;
   }
-  /** "New York" from America/New_York: Intl knows no exemplar cities. */
-  get city() { return this.name.split("/").pop()?.replaceAll("_", " ") ?? this.name; }
-
   wall(start) {
     return Object.fromEntries(this.walls.formatToParts(start * 1000).map(({ type, value }) => [type, value]));
   }

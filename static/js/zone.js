@@ -49,5 +49,10 @@ function ownSentence(words, clinic, own, start) {
   const { lang } = document.documentElement;
   const hours = new Intl.NumberFormat(lang, { style: "unit", unit: "hour", unitDisplay: "long" });
   const other = words.say(minutes > 0 ? "ahead" : "behind", { difference: hours.format(Math.abs(minutes) / 60) });
-  return `${words.say("yours", { city: own.city })} ${other}`;
+  return `${words.say("yours", { city: cityOf(own.name) })} ${other}`;
+}
+
+/** "New York" from America/New_York: Intl knows no names of cities. @param {string} zone */
+function cityOf(zone) {
+  return zone.slice(zone.lastIndexOf("/") + 1).replaceAll("_", " ");
 }

@@ -77,9 +77,7 @@ def test_a_past_time_fires_with_the_next_turn_of_the_loop(loop: FakeLoop, fired:
     assert fired == ["now"]
 
 
-def test_a_long_timer_looks_at_the_wall_clock_at_least_every_half_minute(
-    loop: FakeLoop, fired: list[str]
-) -> None:
+def test_a_long_timer_looks_at_the_wall_clock_at_least_every_half_minute(loop: FakeLoop, fired: list[str]) -> None:
     machine = Machine()
     machine.call_at(NOON + 70_000, lambda: fired.append("now"))
     for _ in range(2):
@@ -91,9 +89,7 @@ def test_a_long_timer_looks_at_the_wall_clock_at_least_every_half_minute(
     assert fired == ["now"]
 
 
-def test_a_timer_never_fires_before_its_time_even_when_the_loop_is_early(
-    loop: FakeLoop, fired: list[str]
-) -> None:
+def test_a_timer_never_fires_before_its_time_even_when_the_loop_is_early(loop: FakeLoop, fired: list[str]) -> None:
     machine = Machine()
     machine.call_at(NOON + 1_000, lambda: fired.append("now"))
     machine.wall_ms += 999
@@ -115,9 +111,7 @@ def test_a_wall_clock_that_was_set_back_makes_it_wait_and_one_set_forward_makes_
     assert fired == ["now"]
 
 
-def test_a_cancelled_timer_does_not_fire_and_cancelling_again_does_nothing(
-    loop: FakeLoop, fired: list[str]
-) -> None:
+def test_a_cancelled_timer_does_not_fire_and_cancelling_again_does_nothing(loop: FakeLoop, fired: list[str]) -> None:
     machine = Machine()
     timer = machine.call_at(NOON + 1_000, lambda: fired.append("now"))
     timer.cancel()

@@ -48,9 +48,7 @@ class World:
         if self.encode_error is not None:
             raise self.encode_error
         self.encoded.append((topic, change))
-        return (
-            f"{topic}:{','.join(f'{slot}={state}' for slot, state in sorted(change.states.items()))}".encode()
-        )
+        return f"{topic}:{','.join(f'{slot}={state}' for slot, state in sorted(change.states.items()))}".encode()
 
     def publish(self, topic: str = "t", **states: str) -> None:
         self.hub.publish(topic, Slots({int(slot[1:]): state for slot, state in states.items()}))
@@ -229,6 +227,18 @@ def test_a_viewer_that_subscribes_twice_gets_a_frame_once(world: World) -> None:
     assert world.hub.count("t") == 1
 
 
+def test_a_viewer_that_subscribed_again_during_the_pump_can_still_leave_before_its_turn(world: World) -> None:
+    def act() -> None:
+        world.hub.subscribe("t", second)
+        world.hub.unsubscribe("t", second)
+
+    world.watch(act=act)
+    second = world.watch()
+    world.publish(s1="held")
+    world.settle()
+    assert second.frames == []
+
+
 def test_a_failing_viewer_is_counted_and_the_others_go_on(world: World) -> None:
     def fail() -> None:
         raise ConnectionResetError
@@ -327,6 +337,17 @@ def test_a_dropped_topic_stops_what_is_on_its_way_and_may_be_opened_again() -> N
     world.settle()
     assert [len(viewer.frames) for viewer in old] == [1, 0, 0]
     assert new.frames == [b"t:1=open"]
+
+
+def test_the_last_tick_of_a_dropped_topic_leaves_the_one_that_was_opened_anew_alone(world: World) -> None:
+    viewer = world.watch()
+    world.publish(s1="held")
+    world.settle()
+    world.hub.unsubscribe("t", viewer)
+    world.hub.drop("t")
+    world.watch()
+    world.tick()
+    assert world.hub.count("t") == 1
 
 
 def test_dropping_an_unknown_topic_and_leaving_one_does_nothing(world: World) -> None:

@@ -213,6 +213,5 @@ def test_a_file_that_holds_no_key_is_refused_and_not_shown(tmp_path: Path, conte
 
 def test_a_new_key_for_an_old_database_is_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     config = config_at(tmp_path)
-    config.database.touch()
-    secret_key(config, SeededIds(1))
+    secret_key(config, SeededIds(1), expected=True)
     assert [record.levelno for record in caplog.records] == [logging.WARNING]

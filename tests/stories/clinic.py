@@ -161,9 +161,8 @@ class Clinic:
             data = json.dumps(body).encode()
         if data is not None:
             sent.setdefault("Content-Type", "application/json")
-        target = path if path.startswith("/") and not path.startswith("/:") else path.removeprefix("/:")
         async with self.session.request(
-            method, PREFIX + target, data=data, headers=sent, params=query or None, allow_redirects=False
+            method, PREFIX + path, data=data, headers=sent, params=query or None, allow_redirects=False
         ) as response:
             return Reply(response.status, response.headers, await response.read())
 

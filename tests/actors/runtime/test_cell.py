@@ -83,9 +83,7 @@ async def test_a_behaviour_may_empty_its_list_of_mail(world: Any) -> None:
 
     system = System(world.clock)
     system.register("popping", 1, lambda key: Popping())
-    results = await asyncio.gather(
-        *[system.ask(Address("popping", "a"), n) for n in range(2)], return_exceptions=True
-    )
+    results = await asyncio.gather(*[system.ask(Address("popping", "a"), n) for n in range(2)], return_exceptions=True)
     assert results[1] == "done"
     assert isinstance(results[0], ActorDied)
     await system.stop()

@@ -20,9 +20,7 @@ async def test_a_defect_reaches_the_asker_with_its_cause_and_the_actor_dies(worl
     assert "stop a" not in world.notes
 
 
-async def test_a_defect_is_logged_once_with_address_type_and_traceback_but_no_words(
-    world: Any, caplog: Any
-) -> None:
+async def test_a_defect_is_logged_once_with_address_type_and_traceback_but_no_words(world: Any, caplog: Any) -> None:
     name, mail = "Alice Smith", "alice@example.org"
 
     async def leak(actor: Any) -> None:
@@ -165,6 +163,20 @@ async def test_nobody_waits_longer_than_ten_seconds_for_a_start_that_hangs(world
         await later
 
 
+async def test_nobody_waits_longer_than_ten_seconds_for_a_start_that_a_told_message_began(world: Any) -> None:
+    world.shut("start")
+    world.tell("first")
+    await world.settle()
+    await world.advance(3)
+    ask = world.begin("hello")
+    await world.settle()
+    await world.advance(9.9)
+    assert not ask.done()
+    await world.advance(0.1)
+    with pytest.raises(ActorDied):
+        await ask
+
+
 async def test_told_messages_wait_for_a_start_as_long_as_it_takes(world: Any) -> None:
     world.start_errors += [KeyError(str(n)) for n in range(8)]
     world.tell("important")
@@ -173,9 +185,7 @@ async def test_told_messages_wait_for_a_start_as_long_as_it_takes(world: Any) ->
     assert world.last.messages == ["important"]
 
 
-async def test_a_refusal_from_start_answers_all_who_wait_and_nothing_stays_in_memory(
-    world: Any, caplog: Any
-) -> None:
+async def test_a_refusal_from_start_answers_all_who_wait_and_nothing_stays_in_memory(world: Any, caplog: Any) -> None:
     world.start_errors.append(world.No("no such calendar"))
     results = await asyncio.gather(world.begin(1), world.begin(2), return_exceptions=True)
     assert [type(result) for result in results] == [world.No, world.No]
@@ -184,9 +194,7 @@ async def test_a_refusal_from_start_answers_all_who_wait_and_nothing_stays_in_me
     assert not caplog.records
 
 
-async def test_abandon_gives_the_error_itself_to_the_rest_of_the_turn_and_is_no_defect(
-    world: Any, caplog: Any
-) -> None:
+async def test_abandon_gives_the_error_itself_to_the_rest_of_the_turn_and_is_no_defect(world: Any, caplog: Any) -> None:
     class Unknown(Exception):
         pass
 
@@ -315,9 +323,46 @@ async def test_a_failing_actor_does_not_leave_memory_before_it_has_proven_itself
         await world.advance(0.4)
     await world.advance(30)
     assert world.system.active("leaf") == ["a"]
-    await world.advance(31)
+    ask = world.begin("mail during its probation")
+    await ask
+    await world.advance(20)
+    assert world.system.active("leaf") == ["a"]
+    await world.advance(11)
     assert world.system.failing() == []
     assert world.system.active("leaf") == []
+
+
+async def test_an_early_alarm_does_not_make_one_on_probation_leave(build: Any) -> None:
+    world = build(passivate_after=1)
+    for _ in range(3):
+        await world.kill()
+        await world.advance(0.4)
+    await world.kill()
+    ask = world.begin("arms the alarm of its patience")
+    await world.settle()
+    await world.advance(0.4)
+    await ask
+    await world.advance(10)
+    assert world.system.active("leaf") == ["a"]
+
+
+async def test_one_with_a_deadline_is_healthy_after_a_minute_too(world: Any) -> None:
+    for _ in range(4):
+        await world.kill()
+        await world.advance(0.4)
+    await world.ask(lambda actor: setattr(actor, "due", NOON + 600_000))
+    await world.advance(59.8)
+    assert world.system.failing() == [Address("leaf", "a")]
+    await world.advance(0.2)
+    assert world.system.failing() == []
+
+
+async def test_deaths_of_long_ago_do_not_make_the_next_start_wait(world: Any) -> None:
+    await world.kill()
+    await world.kill()
+    await world.advance(61)
+    await world.kill()
+    assert await world.ask("at once") == "at once"
 
 
 async def test_one_that_failed_and_then_abandons_still_comes_back_to_prove_itself(world: Any) -> None:

@@ -151,7 +151,9 @@ async def test_an_actor_that_waits_to_start_again_and_has_no_mail_ends_at_once(w
     await world.kill()
     assert world.system.active("leaf") == ["a"]
     starts = world.notes.count("start a")
-    await world.system.stop()
+    stopping = asyncio.ensure_future(world.system.stop())
+    await world.settle()
+    assert stopping.done()
     assert world.notes.count("start a") == starts
     assert world.armed() == []
 
@@ -198,8 +200,10 @@ async def test_the_deadline_is_an_argument(world: Any) -> None:
     await world.settle()
     stopping = asyncio.ensure_future(world.system.stop(2))
     await world.settle()
+    assert world.armed() == [2_000, 10_000], "the deadline, and the patience of who waited for the start"
     await world.advance(2)
     await stopping
+    assert world.armed() == []
     with pytest.raises(Stopping):
         await ask
 
@@ -216,6 +220,95 @@ async def test_a_stop_hook_that_hangs_does_not_hold_up_the_end(world: Any) -> No
     gate.set()
     await world.settle()
     assert "top/a" not in others()
+
+
+async def test_whatever_can_end_has_ended_when_a_late_stop_returns(world: Any) -> None:
+    world.shut("turn")
+    slow = world.begin("slow")
+    await world.settle()
+    del world.gates["turn"]
+    await world.ask("at rest", "b")
+    loop = asyncio.get_running_loop()
+    loop.call_soon(lambda: loop.call_soon(lambda: world.clock.advance(5)))
+    await world.system.stop(5)
+    assert "leaf/b" not in others()
+    assert world.armed() == []
+    with pytest.raises(Stopping):
+        await slow
+
+
+async def test_a_turn_that_outlived_the_system_is_followed_by_nothing(world: Any) -> None:
+    gate = world.shut("turn")
+    answers: list[object] = []
+
+    async def go_on(actor: Any) -> None:
+        actor.due = world.clock.now_ms()
+        try:
+            answers.append(await world.ask("too late", "b"))
+        except Stopping as stopping:
+            answers.append(stopping)
+
+    slow = world.begin(go_on, "a", "top")
+    await world.settle()
+    loop = asyncio.get_running_loop()
+    loop.call_soon(lambda: world.clock.advance(5))
+    await world.system.stop(5)
+    gate.set()
+    await world.settle()
+    assert [type(answer) for answer in answers] == [Stopping]
+    assert world.notes == ["start a", "turn a"]
+    assert "top/a" not in others()
+    assert isinstance(slow.exception(), Stopping)
+
+
+async def test_mail_that_waits_for_another_start_is_waited_for(world: Any) -> None:
+    world.start_errors += [KeyError("one"), KeyError("two")]
+    ask = world.begin("patience")
+    await world.settle()
+    stopping = asyncio.ensure_future(world.system.stop())
+    await world.settle()
+    assert not stopping.done()
+    await world.advance(0.1)
+    assert await ask == "patience"
+    await stopping
+
+
+async def test_a_late_message_to_one_that_waits_to_start_again_is_answered_with_stopping(world: Any) -> None:
+    asks: list[asyncio.Task[object]] = []
+
+    def arrange(actor: Any) -> None:
+        async def stop() -> None:
+            asks.append(world.begin("on the way out", "b"))
+            await world.settle()
+
+        actor.stop = stop
+
+    await world.kill("b")
+    await world.kill("b")
+    await world.ask(arrange, "a", "top")
+    await world.system.stop()
+    with pytest.raises(Stopping):
+        await asks[0]
+
+
+async def test_one_abandoned_in_the_drain_does_not_come_back(world: Any) -> None:
+    gate = world.shut("turn")
+
+    def abandon(actor: Any) -> None:
+        raise Abandon(ZeroDivisionError())
+
+    await_due = world.begin(lambda actor: setattr(actor, "due", world.clock.now_ms() + 9_000))
+    gate.set()
+    await await_due
+    gate.clear()
+    lost = world.begin(abandon)
+    await world.settle()
+    stopping = asyncio.ensure_future(world.system.stop())
+    await world.settle()
+    gate.set()
+    await stopping
+    assert isinstance(lost.exception(), ZeroDivisionError)
+    assert world.armed() == []
 
 
 async def test_mail_behind_a_defect_in_the_drain_still_finds_a_successor(world: Any) -> None:

@@ -1,11 +1,14 @@
 """Addresses, asking and telling, who may ask whom."""
 
 import asyncio
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
 
 from actors.runtime import Address, AskCycle, MailboxFull, OneByOne, System
+
+PERSON: ContextVar[str] = ContextVar("person", default="nobody")
 
 
 async def test_an_ask_gets_the_answer(world: Any) -> None:
@@ -164,6 +167,11 @@ async def test_who_made_an_actor_does_not_rub_off_on_it(world: Any) -> None:
     outside = await world.ask(lambda actor: world.ask("down", "c"), kind="top")
     assert outside == "down"
     assert await world.ask("asked from outside", "b") == "asked from outside"
+
+
+async def test_nothing_of_the_first_askers_context_stays_with_the_actor(world: Any) -> None:
+    PERSON.set("alice")
+    assert await world.ask(lambda actor: PERSON.get()) == "nobody"
 
 
 async def test_a_failure_further_down_is_an_answer_and_does_not_kill(world: Any) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
+from types import MappingProxyType
 
 from aiohttp import ClientResponse, ClientSession, CookieJar
 
@@ -21,7 +22,16 @@ from server.serve import serving
 NOW = int(datetime(2026, 11, 24, 10, 42, tzinfo=UTC).timestamp())  # a Tuesday; London is on GMT
 START = int(datetime(2026, 11, 24, 11, 20, tzinfo=UTC).timestamp())
 DETAILS = {"who": "me", "name": "Maria Ruiz", "email": "m.ruiz@example.org", "phone": "07700 900123", "note": "Dizzy."}
+CLINIC = {
+    "name": "Harbour Clinic",
+    "timezone": "Europe/London",
+    "phone": "020 7946 0000",
+    "help_hours": "weekdays",
+    "emergency_number": "999",
+    "urgent_notice": "Not for emergencies.",
+}
 Fields = Mapping[str, str | Sequence[str]]
+NOTHING: Fields = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +65,7 @@ class Visitor:
 
     async def post(self, path: str, fields: Fields, headers: Mapping[str, str] | None = None) -> "Seen":
         """Send a form from one of our own pages."""
-        pairs = [
-            (name, one) for name, value in fields.items() for one in ([value] if isinstance(value, str) else value)
-        ]
+        pairs = [(name, one) for name, value in fields.items() for one in _each(value)]
         sent = {"Origin": self.harbour.url} | dict(headers or {})
         async with self.session.post(path, data=pairs, headers=sent, allow_redirects=False) as response:
             return await Seen.of(response)
@@ -69,15 +77,15 @@ class Visitor:
         assert seen.status == 303, seen.text
         return seen.location
 
-    async def press(self, path: str, action: str = "", *, accept: str = "", **fields: str | Sequence[str]) -> "Seen":
+    async def press(self, path: str, fields: Fields = NOTHING, *, action: str = "", accept: str = "") -> "Seen":
         """Press a button of the page at `path` with these fields filled in."""
         csrf = (await self.get(path)).value("csrf")
         headers = {"Accept": accept} if accept else {}
-        return await self.post(path + action, {"csrf": csrf} | fields, headers)
+        return await self.post(path + action, {"csrf": csrf} | dict(fields), headers)
 
-    async def book(self, way: str = "video", **more: str | Sequence[str]) -> str:
+    async def book(self, way: str = "video", **more: str) -> str:
         """Hold and confirm; answers the path of the appointment's page."""
-        seen = await self.press(await self.hold(way=way), **(DETAILS | more))
+        seen = await self.press(await self.hold(way=way), DETAILS | more)
         assert seen.status == 303, seen.text
         return seen.location.partition("?")[0]
 
@@ -161,24 +169,20 @@ class Reader(HTMLParser):
         return any("hidden" in named or tag in ("template", "script") for tag, named in self._open)
 
 
+def _each(value: str | Sequence[str]) -> Sequence[str]:
+    return [value] if isinstance(value, str) else value
+
+
 @asynccontextmanager
-async def harbour(folder: Path) -> AsyncIterator[Harbour]:
+async def harbour(folder: Path, *, rate_limits: str = "off") -> AsyncIterator[Harbour]:
     """The clinic, serving, at 10:42."""
     clock = ManualClock(NOW * 1000)
-    settings = {"DATABASE": str(folder / "holdfast.db"), "PORT": "0", "RATE_LIMITS": "off"}
+    settings = {"DATABASE": str(folder / "holdfast.db"), "PORT": "0", "RATE_LIMITS": rate_limits}
     config = load({f"HOLDFAST_{name}": value for name, value in settings.items()})
     async with serving(config, clock=clock) as (engine, url):
         booking = engine.booking
         kinds = {"video": "Follow-up", "clinic": "Examination", "phone": "Call"}
-        row = {
-            "name": "Harbour Clinic",
-            "timezone": "Europe/London",
-            "phone": "020 7946 0000",
-            "help_hours": "weekdays",
-        }
-        await booking.calendars.ask_clinic(
-            OpenClinic(by=SYSTEM, row=row | {"emergency_number": "999", "urgent_notice": "Not for emergencies."})
-        )
+        await booking.calendars.ask_clinic(OpenClinic(by=SYSTEM, row=CLINIC))
         ids = {way: engine.ids.new_id() for way in kinds}
         for way, name in kinds.items():
             address = "12 Harbour Street" if way == "clinic" else None

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from icalendar import Calendar
@@ -38,6 +39,12 @@ async def link(clinic: Harbour, path: str, purpose: Purpose) -> str:
     found = await clinic.booking.reading.appointment(named(clinic, path))
     token = clinic.booking.links.token(purpose, found)
     return {"manage": f"/a/{token}", "join": f"/j/{token}", "calendar": f"/a/{token}/calendar.ics"}[purpose]
+
+
+def event_of(seen: Seen) -> Any:
+    """The one entry of a calendar file."""
+    (event,) = Calendar.from_ical(seen.body).walk("VEVENT")
+    return event
 
 
 def at(clinic: Harbour, instant: int) -> None:
@@ -88,7 +95,7 @@ async def test_joining_opens_and_closes_to_the_second(
 
 async def test_a_day_ahead_the_day_of_joining_is_named(clinic: Harbour, maria: Visitor) -> None:
     path = await maria.hold(START + 7 * 24 * 3_600)
-    seen = await maria.press(path, who="me", name="Maria", email="m@example.org")
+    seen = await maria.press(path, {"name": "Maria", "email": "m@example.org"})
     seen = await maria.get(seen.location.partition("?")[0])
     assert "Joining opens on Tuesday 1 December at 11:10 You can join in 7 days." in seen.text
 
@@ -136,7 +143,7 @@ async def test_one_cancelled_by_the_patient_says_so(clinic: Harbour, maria: Visi
 
 
 async def test_a_completed_visit_and_a_missed_one_are_told_apart(clinic: Harbour, maria: Visitor) -> None:
-    done, missed = await maria.book(way="phone"), ""
+    done = await maria.book(way="phone")
     missed = (await _booked_later(maria)).partition("?")[0]
     at(clinic, START + 4 * 3_600)
     await clinic.booking.holds.command(Complete(by=STAFF, appointment=named(clinic, done)))
@@ -183,7 +190,7 @@ async def test_the_calendar_file_is_one_entry_with_the_way_back(clinic: Harbour,
     path = await maria.book()
     seen = await maria.get(await link(clinic, path, "calendar"))
     assert seen.headers["Content-Type"] == "text/calendar; charset=utf-8"
-    event = Calendar.from_ical(seen.body).walk("VEVENT")[0]
+    event = event_of(seen)
     assert event["UID"] == f"{named(clinic, path)}@127.0.0.1"
     assert event["DTSTART"].dt == datetime(2026, 11, 24, 11, 20, tzinfo=UTC)
     assert (event["STATUS"], event["SEQUENCE"]) == ("CONFIRMED", 0)
@@ -196,7 +203,7 @@ async def test_the_calendar_file_is_one_entry_with_the_way_back(clinic: Harbour,
 async def test_the_calendar_file_of_a_cancelled_appointment_cancels_the_entry(clinic: Harbour, maria: Visitor) -> None:
     path = await maria.book()
     await clinic.booking.promises.cancel(named(clinic, path), "Ill & <sorry>.", STAFF)
-    event = Calendar.from_ical((await maria.get(await link(clinic, path, "calendar"))).body).walk("VEVENT")[0]
+    event = event_of(await maria.get(await link(clinic, path, "calendar")))
     assert (event["STATUS"], event["SEQUENCE"]) == ("CANCELLED", 1)
     assert "sorry" not in event.get("DESCRIPTION", "")
 
@@ -222,5 +229,5 @@ async def test_words_of_people_are_escaped(clinic: Harbour, maria: Visitor) -> N
 
 async def _booked_later(visitor: Visitor) -> str:
     path = await visitor.hold(START + 40 * MINUTE, way="phone")
-    seen: Seen = await visitor.press(path, who="me", name="Maria", email="m@example.org")
+    seen = await visitor.press(path, {"name": "Maria", "email": "m@example.org"})
     return seen.location
