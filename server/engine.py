@@ -176,7 +176,7 @@ def _booking(
     calendars, catalogue, directory = Calendars(system), Catalogue(queries), Directory(queries)
     times = TimesBoard(calendars, queries, audience, clock)
     references = References(secret)
-    holds = Holds(calendars, times, directory, index, references, ids, clock, config.rate_limits)
+    holds = Holds(calendars, times, directory, index, references, queries, ids, clock, config.rate_limits)
     return Booking(
         catalogue=catalogue,
         times=times,

@@ -48,6 +48,7 @@ class Cell:
     ) -> None:
         self.address = address
         self.state = State.STARTING
+        self.has_run = False
         self.mailbox = inheritance.mailbox
         self.due_ms = inheritance.due_ms
         self._inheritance = inheritance
@@ -151,6 +152,7 @@ class Cell:
         if self._inheritance.on_probation:
             self._proven_ms = self._clock.now_ms() + WINDOW_MS
         self.state = State.RUNNING
+        self.has_run = True
 
     async def _turn(self) -> None:
         mail = self.mailbox.take(self._batch)

@@ -150,7 +150,9 @@ class System:
         del self._cells[address]
         if fate is Fate.DIED:
             self._deaths.setdefault(address, Deaths()).add(self._clock.now_ms())
-        is_wanted = cell.due_ms is not None or self._is_failing(address)
+        # What an abandoned turn left behind may have a deadline that nobody in memory knows of.
+        is_in_doubt = fate is Fate.ABANDONED and cell.has_run
+        is_wanted = cell.due_ms is not None or self._is_failing(address) or is_in_doubt
         if self._kinds[address.kind].is_closed:
             cell.mailbox.refuse_all(Stopping())
         elif cell.mailbox or (is_wanted and fate is Fate.DIED):

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
 from actors.calendar.state import Appointment, Status
 from actors.journal import Record
@@ -55,14 +56,16 @@ class HoldIndex:
         self._holds: dict[str, HoldSeen] = {}
         self._sessions: dict[str, str] = {}
         self._addresses: dict[str, set[str]] = {}
+        self._ends: list[tuple[int, str]] = []  # a heap; an entry of a hold that went on or ended is skipped
 
     def load(self, rows: list[Record]) -> None:
         """Take over the open holds of the database."""
         for row in rows:
             self._keep(HoldSeen(row["id"], row["clinician"], row["session"], row["address"], row["expires_at"]))
 
-    def note(self, appointment: Appointment) -> None:
-        """Follow a hold: new, extended or ended."""
+    def note(self, appointment: Appointment, now_ms: int) -> None:
+        """Follow a hold: new, extended or ended. Those that ran out by themselves are forgotten on the way."""
+        self._forget_ended(now_ms)
         self.drop(appointment.id)
         if appointment.status is Status.HELD:
             self._keep(
@@ -93,15 +96,20 @@ class HoldIndex:
         return hold if hold is not None and hold.expires_at * 1000 > now_ms else None
 
     def of_address(self, address: str, now_ms: int) -> list[HoldSeen]:
-        """The live holds from one address; ended ones are forgotten on the way."""
-        holds = [self._holds[name] for name in self._addresses.get(address, ())]
-        for hold in holds:
-            if hold.expires_at * 1000 <= now_ms:
-                self.drop(hold.appointment)
-        return [hold for hold in holds if hold.expires_at * 1000 > now_ms]
+        """The live holds from one address."""
+        self._forget_ended(now_ms)
+        return [self._holds[name] for name in self._addresses.get(address, ())]
+
+    def _forget_ended(self, now_ms: int) -> None:
+        while self._ends and self._ends[0][0] * 1000 <= now_ms:
+            expires_at, name = heappop(self._ends)
+            hold = self._holds.get(name)
+            if hold is not None and hold.expires_at == expires_at:
+                self.drop(name)
 
     def _keep(self, hold: HoldSeen) -> None:
         self._holds[hold.appointment] = hold
+        heappush(self._ends, (hold.expires_at, hold.appointment))
         if hold.session:
             self._sessions[hold.session] = hold.appointment
         if hold.address:

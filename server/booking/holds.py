@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from actors.calendar.messages import Command, ExtendHold, OnAppointment, PlaceHold, ReleaseHold
+from actors.calendar.state import Status, appointment_from
 from actors.calendar.turn import Answer
 from actors.clock import Clock
 from actors.command import PATIENT, By, Remember
@@ -17,6 +18,7 @@ from server.booking.directory import Directory, HoldIndex, HoldSeen
 from server.booking.once import Locks
 from server.booking.reference import References
 from server.booking.times import TimesBoard
+from server.storage.queries import Queries
 
 # Live holds from one address (IPv6 /56): a clinic's own waiting room behind one router stays below it.
 HOLDS_PER_ADDRESS = 40
@@ -60,6 +62,7 @@ class Holds:
         directory: Directory,
         index: HoldIndex,
         references: References,
+        queries: Queries,
         ids: Ids,
         clock: Clock,
         capped: bool,
@@ -69,6 +72,7 @@ class Holds:
         self._directory = directory
         self._index = index
         self._references = references
+        self._queries = queries
         self._ids = ids
         self._clock = clock
         self._capped = capped
@@ -79,16 +83,27 @@ class Holds:
         """Hold a start. A session's earlier hold is let go once the new one is taken, and stays if that fails."""
         await self._board.require(wish.clinician)
         if wish.session is None:
-            return await self._place(wish, None)
+            return await self._place(wish, None, None)
         async with self._sessions.of(wish.session):
             old = self._index.of_session(wish.session, self._clock.now_ms())
+            if old is not None and (held := await self._same(old, wish)) is not None:
+                return held
             replaces = old.appointment if old and old.clinician == wish.clinician else None
-            answer = await self._place(wish, replaces)
+            answer = await self._place(wish, replaces, old.appointment if old else None)
             if old is not None and replaces is None:
                 await self._let_go(old.appointment)
             if old is not None:
                 self._index.drop(old.appointment)
             return answer
+
+    async def _same(self, old: HoldSeen, wish: Wish) -> Answer | None:
+        """The session's own hold, pressed twice: it stays as it is, with the deadline that it has."""
+        record = await self._queries.appointment(old.appointment) if old.clinician == wish.clinician else None
+        if record is None or (record["start"], record["visit_type"]) != (wish.start, wish.visit_type):
+            return None
+        found, now_ms = appointment_from(record), self._clock.now_ms()
+        is_held = found.status is Status.HELD and not found.has_lapsed(now_ms)
+        return Answer(now_ms, found) if is_held else None
 
     async def extend(self, appointment: str, by: By = PATIENT, remember: Remember | None = None) -> Answer:
         """Keep a hold longer by one extension."""
@@ -108,7 +123,7 @@ class Holds:
         hold = self._index.of_session(session, self._clock.now_ms())
         return hold.appointment if hold else None
 
-    async def _place(self, wish: Wish, replaces: str | None) -> Answer:
+    async def _place(self, wish: Wish, replaces: str | None, moved: str | None) -> Answer:
         number = self._ids.next_number()
         command = PlaceHold(
             by=wish.by,
@@ -125,11 +140,11 @@ class Holds:
             address=wish.address,
             replaces=replaces,
         )
-        async with self._within_cap(wish):
+        async with self._within_cap(wish, moved):
             return await self._ask(wish.clinician, command)
 
     @asynccontextmanager
-    async def _within_cap(self, wish: Wish) -> AsyncIterator[None]:
+    async def _within_cap(self, wish: Wish, moved: str | None) -> AsyncIterator[None]:
         """Count the holds of one address. Raises `TooManyHolds`; attempts that only might exceed the cap wait."""
         if not self._capped or wish.address is None or not wish.is_anonymous:
             yield
@@ -137,7 +152,7 @@ class Holds:
         line = self._under_way.setdefault(wish.address, Attempts())
         line.users += 1
         try:
-            while len(held := self._of_address(wish.address)) + line.trying >= HOLDS_PER_ADDRESS:
+            while len(held := self._of_address(wish.address, moved)) + line.trying >= HOLDS_PER_ADDRESS:
                 if len(held) >= HOLDS_PER_ADDRESS:
                     raise TooManyHolds(until=min(hold.expires_at for hold in held))
                 line.ended.clear()
@@ -153,8 +168,10 @@ class Holds:
             if not line.users:
                 del self._under_way[wish.address]
 
-    def _of_address(self, address: str) -> list[HoldSeen]:
-        return self._index.of_address(address, self._clock.now_ms())
+    def _of_address(self, address: str, moved: str | None) -> list[HoldSeen]:
+        """The live holds of an address but for the one that will be let go for the new one."""
+        held = self._index.of_address(address, self._clock.now_ms())
+        return [hold for hold in held if hold.appointment != moved]
 
     async def _let_go(self, appointment: str) -> None:
         try:
@@ -170,4 +187,4 @@ class Holds:
     def _remember(self, answer: Answer) -> None:
         if answer.appointment is not None:
             self._directory.note(answer.appointment)
-            self._index.note(answer.appointment)
+            self._index.note(answer.appointment, self._clock.now_ms())

@@ -68,7 +68,7 @@ class Hold:
 
     @property
     def minutes_left(self) -> int:
-        """As people count: 2 until one minute is left; the part of a second that rounds a deadline up does not count."""
+        """As people count: 2 until one minute is left; the part of a second that rounds up a deadline is none."""
         return ceil(int(self.seconds_left) / 60)
 
     @property

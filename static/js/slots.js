@@ -84,7 +84,9 @@ export class Day {
       if (cell.dataset.state !== face) this.turn(cell, face, word);
     } else if (this.isBusy(cell)) {
       if (!this.later.has(cell)) {
-        cells.button(cell).setAttribute("aria-disabled", "true");
+        const button = cells.button(cell);
+        button.setAttribute("aria-disabled", "true");
+        button.dataset.word = word;
         this.changedAt.set(cell, performance.now());
         polite(this.words.say(byTime ? "focused-closed" : "focused", { time: cells.label(start, this.zone) }));
       }

@@ -65,7 +65,7 @@ async def test_only_so_many_places_are_kept(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_session_has_one_live_hold_until_its_deadline() -> None:
     index = HoldIndex()
-    index.note(hold("a", session="s"))
+    index.note(hold("a", session="s"), 0)
     found = index.of_session("s", NOW * 1000)
     assert found is not None
     assert found.appointment == "a"
@@ -76,9 +76,9 @@ def test_a_session_has_one_live_hold_until_its_deadline() -> None:
 
 def test_the_newer_hold_is_the_sessions_whatever_happens_to_the_older() -> None:
     index = HoldIndex()
-    index.note(hold("a", session="s"))
-    index.note(hold("b", session="s"))
-    index.note(hold("a", session="s", status=Status.EXPIRED))
+    index.note(hold("a", session="s"), 0)
+    index.note(hold("b", session="s"), 0)
+    index.note(hold("a", session="s", status=Status.EXPIRED), 0)
     found = index.of_session("s", NOW * 1000)
     assert found is not None
     assert found.appointment == "b"
@@ -87,16 +87,16 @@ def test_the_newer_hold_is_the_sessions_whatever_happens_to_the_older() -> None:
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.HELD])
 def test_a_hold_that_ended_is_nobodys(status: Status) -> None:
     index = HoldIndex()
-    index.note(hold("a", session="s", address="ip"))
-    index.note(hold("a", session="s", address=None, status=status, expires_at=None))
+    index.note(hold("a", session="s", address="ip"), 0)
+    index.note(hold("a", session="s", address=None, status=status, expires_at=None), 0)
     assert index.of_session("s", NOW * 1000) is None
     assert index.of_address("ip", NOW * 1000) == []
 
 
 def test_an_extended_hold_counts_for_longer() -> None:
     index = HoldIndex()
-    index.note(hold("a", session="s", address="ip"))
-    index.note(hold("a", session="s", address="ip", expires_at=NOW + 1200))
+    index.note(hold("a", session="s", address="ip"), 0)
+    index.note(hold("a", session="s", address="ip", expires_at=NOW + 1200), 0)
     later = (NOW + 1000) * 1000
     assert index.of_session("s", later) is not None
     assert len(index.of_address("ip", later)) == 1
@@ -105,8 +105,8 @@ def test_an_extended_hold_counts_for_longer() -> None:
 def test_live_holds_of_an_address_are_counted_and_ended_ones_forgotten() -> None:
     index = HoldIndex()
     for place in range(5):
-        index.note(hold(f"a{place}", address="ip", expires_at=NOW + place))
-    index.note(hold("b", address="elsewhere"))
+        index.note(hold(f"a{place}", address="ip", expires_at=NOW + place), 0)
+    index.note(hold("b", address="elsewhere"), 0)
     assert {found.appointment for found in index.of_address("ip", (NOW + 2) * 1000)} == {"a3", "a4"}
     assert len(index.of_address("ip", NOW * 1000)) == 2
     assert index.of_address("nowhere", NOW * 1000) == []
@@ -121,7 +121,7 @@ def test_the_index_is_filled_from_the_rows_of_the_database() -> None:
 
 def test_nothing_is_left_of_a_hold_that_was_dropped() -> None:
     index = HoldIndex()
-    index.note(hold("a", session="s", address="ip"))
+    index.note(hold("a", session="s", address="ip"), 0)
     index.drop("a")
     index.drop("a")
     assert (index._holds, index._sessions, index._addresses) == ({}, {}, {})

@@ -202,7 +202,6 @@ async def test_who_gives_up_waiting_in_line_blocks_nobody(place: Place) -> None:
     assert place.holds._under_way == {}
 
 
-@pytest.mark.xfail(strict=True, reason="the hold that is let go in the same step is still counted at its address")
 async def test_who_moves_a_hold_at_a_full_address_adds_none(place: Place) -> None:
     await _fill_more(place, HOLDS_PER_ADDRESS - 1)
     await place.take(60, address="ip", session="s")
@@ -256,3 +255,16 @@ async def test_the_share_of_a_day_holds_for_strangers_of_many_addresses(place: P
         await place.holds.place(Wish(clinician="c0", start=NINE + 2 * DAY + 1500, address="ip9"))
     named_holder = Wish(clinician="c0", start=NINE + 2 * DAY + 1500, by=By("partner", "k"))
     assert isinstance(await place.holds.place(named_holder), Answer)
+
+
+async def test_the_same_time_pressed_twice_keeps_its_hold_and_its_deadline(place: Place, clock: ManualClock) -> None:
+    first = await place.take(60, session="s")
+    clock.advance(60)
+    again = await place.take(60, session="s")
+    assert named(again) == named(first)
+    assert first.appointment is not None
+    assert again.appointment is not None
+    assert again.appointment.expires_at == first.appointment.expires_at
+    clock.advance(840)
+    later = await place.take(60, session="s")
+    assert named(later) != named(first)
