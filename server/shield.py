@@ -18,6 +18,7 @@ from multidict import CIMultiDict, istr
 from actors.clock import Clock
 from actors.ids import Ids
 from actors.refusals import Refusal
+from actors.runtime.errors import wordless
 from server.addresses import Addresses
 from server.config import Config
 from server.problems import Problem, Slug, problem_of_http, problem_of_refusal, retry_later
@@ -30,7 +31,6 @@ CSP: Final = (
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 HSTS_SECONDS = 365 * 86_400  # what browsers ask for before they take a host for https-only
-SESSION_COOKIES: Final = ("__Host-sid", "sid")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _MACHINE_PATHS: Final = ("/api", "/live", "/healthz", "/readyz", "/metrics")
 _CONTENT_SECURITY_POLICY: Final = istr("Content-Security-Policy")
@@ -144,7 +144,7 @@ class Shield:
 
     def _defect(self, request: web.Request, error: Exception) -> Problem:
         incident = self._ids.new_id()
-        logger.error("incident %s in %s %s", incident, request.method, _route(request), exc_info=error)
+        logger.error("incident %s in %s %s", incident, request.method, _route(request), exc_info=wordless(error))
         return Problem(Slug.INTERNAL, members={"incident": incident})
 
     async def _render(self, request: web.Request, problem: Problem) -> web.StreamResponse:
@@ -186,9 +186,8 @@ def _fixed_headers(config: Config) -> dict[str, str]:
 
 
 def _shows_credentials(request: web.Request) -> bool:
-    if hdrs.AUTHORIZATION in request.headers:
-        return True
-    return hdrs.COOKIE in request.headers and any(name in request.cookies for name in SESSION_COOKIES)
+    """Where credentials are checked further in, which charges the request if they are none."""
+    return hdrs.AUTHORIZATION in request.headers and request.path.startswith("/api/")
 
 
 def _host_of(url: str) -> str:

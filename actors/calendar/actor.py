@@ -3,6 +3,7 @@
 The one file of this package that awaits. A failed append throws the state in memory away.
 """
 
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -33,6 +34,8 @@ from actors.runtime import Abandon, Behaviour, Envelope
 KEEP_ENDED_SECONDS = 2 * 86_400
 # A calendar that is read-only because it died too often: a human is wanted, trying at once does not help.
 READ_ONLY_RETRY_SECONDS = 60
+
+log = logging.getLogger("holdfast.calendar")
 
 
 class CalendarActor(Behaviour):
@@ -231,8 +234,12 @@ class CalendarActor(Behaviour):
                 return AlreadyAnswered(scope=scope, key=key)
             case Refused("patient-overlap"):
                 return PatientBusy()
-            case _:
+            case Refused("claim-overlap"):
                 return Turn(self._state, self._clock.now_ms()).explained(SlotUnavailable(), message)
+            case _:
+                # Nothing was written; but a constraint that no rule knows of is a defect of ours.
+                log.error("calendar %s: a constraint refused an append: %s", self._id, outcome)
+                return Unavailable()
 
 
 def _nothing() -> None:

@@ -99,7 +99,7 @@ def _patient(patient: m.Patient, appointment: Appointment) -> Record:
         "partner": patient.partner,
         "customer_id": patient.customer_id,
         "certain": int(patient.certain),
-        "created_at_ms": appointment.updated_at_ms,
+        "created_at_ms": patient.created_at_ms or appointment.updated_at_ms,
     }
 
 
@@ -139,7 +139,9 @@ def _placed(event: m.HoldPlaced) -> dict[str, Any]:
 
 def _promised(event: m.AppointmentConfirmed) -> dict[str, Any]:
     patient = event.patient
-    told = _json([patient.name, patient.email, patient.phone, patient.customer_id])
+    # A partner's customer comes again, perhaps under another name: the log commits to what never changes.
+    known = [patient.customer_id] if patient.certain else [patient.name, patient.email, patient.phone]
+    told = _json(known)
     return {
         "patient": {"id": patient.id, "commitment": commitment(patient.salt, told), "certain": patient.certain},
         "note": _sealed(event.note),

@@ -33,6 +33,7 @@ class Patient:
     partner: str | None = None
     customer_id: str | None = None
     certain: bool = False
+    created_at_ms: int | None = None  # of a patient who came before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +67,10 @@ class AddWindow(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeWindow(Command):
-    """Replace the rule of a window; also pauses and resumes. Bookings under it never move."""
+    """Change some fields of a window; also pauses and resumes. Bookings under it never move."""
 
-    window: Window
+    window: str
+    changes: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """What may happen in a calendar: `decide(state, command, now_ms) -> events`, or a refusal. Time is an argument."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from actors.calendar import messages as m
@@ -40,13 +41,15 @@ def decide(state: Calendar, command: m.Command, now_ms: int) -> list[m.Event]:
     return rule(state, command, now_ms)
 
 
-def possible_actions(appointment: Appointment, is_staff: bool, terms: Terms, now_ms: int) -> list[str]:
-    """The names of the actions that would not be refused now to its holder, or to staff."""
+def possible_actions(
+    appointment: Appointment, is_staff: bool, terms: Terms, now_ms: int, is_holder: bool = True
+) -> list[str]:
+    """The names of the actions that would not be refused now; only the holder keeps a hold longer or lets it go."""
     if not appointment.is_live or appointment.has_lapsed(now_ms):
         return []
     if appointment.status is Status.HELD:
-        longer = ["extend"] if appointment.extensions < terms.extensions else []
-        return ["confirm", *longer, "release", "cancel"]
+        longer = ["extend"] if is_holder and appointment.extensions < terms.extensions else []
+        return ["confirm", *longer, *(["release"] if is_holder else []), "cancel"]
     actions = []
     if is_staff or now_ms <= _cancel_until(appointment, terms.cancel_notice_seconds) * 1000:
         actions.append("cancel")
@@ -86,11 +89,12 @@ def _add_window(state: Calendar, command: m.AddWindow, now_ms: int) -> list[m.Ev
 
 
 def _change_window(state: Calendar, command: m.ChangeWindow, now_ms: int) -> list[m.Event]:
-    before = state.windows.get(command.window.id)
+    before = state.windows.get(command.window)
     if before is None:
         raise NotFound
-    _check_window(state, command.window)
-    return [] if before == command.window else [m.WindowChanged(before, command.window, command.by)]
+    after = replace(before, **command.changes)
+    _check_window(state, after)
+    return [] if before == after else [m.WindowChanged(before, after, command.by)]
 
 
 def _remove_window(state: Calendar, command: m.RemoveWindow, now_ms: int) -> list[m.Event]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from actors.calendar import messages as m
 from actors.calendar.evolve import apply
-from actors.calendar.ledger import clinician_record, entry
+from actors.calendar.ledger import PERSONAL, clinician_record, entry
 from actors.calendar.openness import alternatives, is_outside_hours, standings, today
 from actors.calendar.publish import all_starts, next_edge_ms
 from actors.calendar.rules import decide
@@ -29,7 +29,7 @@ class Answer:
     def kept(self) -> Record:
         """The answer as it is remembered under an idempotency key: no keyed hash, no personal data."""
         if self.appointment is None:
-            return {"record": _storable(self.record or {})}
+            return {"record": _impersonal(self.record or {})}
         record = self.appointment.record() | dict.fromkeys(NEVER_REMEMBERED)
         return {"appointment": record, "outside_hours": self.outside_hours}
 
@@ -109,9 +109,9 @@ class Turn:
                 if found is None:
                     raise NotFound
                 return Answer(self.now_ms, found.copied(), is_outside_hours(state, found))
-            case m.AddWindow() | m.ChangeWindow():
+            case m.AddWindow():
                 return Answer(self.now_ms, record=dict(state.window_rows[command.window.id]))
-            case m.RemoveWindow():
+            case m.ChangeWindow() | m.RemoveWindow():
                 return Answer(self.now_ms, record=dict(state.window_rows[command.window]))
             case _:
                 return Answer(self.now_ms, record=clinician_record(state.clinician))
@@ -139,5 +139,6 @@ def next_expiry_ms(state: Calendar) -> int | None:
     return None if expires_at is None else expires_at * 1000
 
 
-def _storable(record: Record) -> Record:
-    return {name: value for name, value in record.items() if not isinstance(value, bytes)}
+def _impersonal(record: Record) -> Record:
+    """A row without what tells of a person; whoever reads it again joins that in."""
+    return {name: value for name, value in record.items() if name not in (*PERSONAL, "salt")}

@@ -6,7 +6,6 @@ from aiohttp import hdrs, web
 
 from actors.calendar.availability import Window
 from actors.calendar.messages import AddWindow, ChangeWindow, RemoveWindow
-from actors.calendar.state import window_from
 from actors.calendar.turn import Answer
 from actors.command import Remember
 from actors.journal import Record
@@ -92,10 +91,8 @@ async def change_window(call: Call) -> web.Response:
     """`PATCH /availability/{id}`."""
     row = await _existing_window(call)
     changes = call.body(ChangedWindow, *nulls(call.data, NEVER_NULL)).model_dump(exclude_unset=True)
-    before = window_from(row)
-    fields = {name: getattr(before, name) for name in NewWindow.model_fields}
-    window = Window(id=before.id, **(fields | changes))
-    answer: Answer = await call.booking.calendars.ask(row["clinician"], ChangeWindow(by=call.by, window=window))
+    command = ChangeWindow(by=call.by, window=row["id"], changes=changes)
+    answer: Answer = await call.booking.calendars.ask(row["clinician"], command)
     return json_answer({"availability": present.availability(answer.record or {})})
 
 

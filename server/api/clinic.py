@@ -132,7 +132,11 @@ async def add_clinician(call: Call) -> web.Response:
         answer: Answer = await call.booking.calendars.ask(key, OpenCalendar(by=call.by, row=row, remember=remember))
         return answer.record or {}
 
-    row = await call.booking.once.run(await call.remember(), do, _record)
+    async def replay(kept: Record, at_ms: int) -> Record:
+        named = await call.engine.storage.queries.clinician(kept["record"]["id"])
+        return {**(named or {}), **kept["record"]}
+
+    row = await call.booking.once.run(await call.remember(), do, replay)
     found = await call.booking.catalogue.recorded(row)
     headers = {hdrs.LOCATION: f"{PREFIX}/clinicians/{found.id}"}
     return json_answer({"clinician": present.clinician(found, row["email"])}, 201, headers)

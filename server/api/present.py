@@ -45,7 +45,7 @@ def appointment(view: AppointmentView, role: Role, terms: Terms, now_ms: int) ->
         "partner": found.partner,
         "created_at": instant_text(found.created_at_ms // 1000),
         "updated_at": instant_text(found.updated_at_ms // 1000),
-        "actions": possible_actions(found, is_staff, terms, now_ms),
+        "actions": possible_actions(found, is_staff, terms, now_ms, role == "patient"),
         "patient": _patient(view),
         "access_needs": list(view.access_needs),
     }

@@ -98,6 +98,7 @@ class Promises:
             partner=details.partner if details.customer_id else None,
             customer_id=details.customer_id,
             certain=details.customer_id is not None,
+            created_at_ms=known["created_at_ms"] if known else None,
         )
 
     def _sealed(self, kind: str, text: str | None) -> Sealed | None:

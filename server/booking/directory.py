@@ -22,9 +22,7 @@ class Directory:
 
     def note(self, appointment: Appointment) -> None:
         """Remember where an appointment stands."""
-        self._places[appointment.id] = appointment.clinician
-        if len(self._places) > PLACES_KEPT:
-            self._places.popitem(last=False)
+        self._keep(appointment.id, appointment.clinician)
 
     async def clinician_of(self, appointment: str) -> str:
         """The clinician's id; raises `NotFound`."""
@@ -34,8 +32,13 @@ class Directory:
         row = await self._queries.appointment(appointment)
         if row is None:
             raise NotFound
-        self._places[appointment] = row["clinician"]
+        self._keep(appointment, row["clinician"])
         return str(row["clinician"])
+
+    def _keep(self, appointment: str, clinician: str) -> None:
+        self._places[appointment] = clinician
+        if len(self._places) > PLACES_KEPT:
+            self._places.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +57,15 @@ class HoldIndex:
 
     def __init__(self) -> None:
         self._holds: dict[str, HoldSeen] = {}
-        self._sessions: dict[str, str] = {}
-        self._addresses: dict[str, set[str]] = {}
+        self._sessions: dict[str, list[str]] = {}  # oldest first
+        self._addresses: dict[str, list[str]] = {}
         self._ends: list[tuple[int, str]] = []  # a heap; an entry of a hold that went on or ended is skipped
 
     def load(self, rows: list[Record]) -> None:
-        """Take over the open holds of the database."""
+        """Take over the open holds of the database; those that are known already stay."""
         for row in rows:
-            self._keep(HoldSeen(row["id"], row["clinician"], row["session"], row["address"], row["expires_at"]))
+            if row["id"] not in self._holds:
+                self._keep(HoldSeen(row["id"], row["clinician"], row["session"], row["address"], row["expires_at"]))
 
     def note(self, appointment: Appointment, now_ms: int) -> None:
         """Follow a hold: new, extended or ended. Those that ran out by themselves are forgotten on the way."""
@@ -81,19 +85,14 @@ class HoldIndex:
     def drop(self, appointment: str) -> None:
         """The hold ended."""
         hold = self._holds.pop(appointment, None)
-        if hold is None:
-            return
-        if hold.session and self._sessions.get(hold.session) == appointment:
-            del self._sessions[hold.session]
-        if hold.address:
-            self._addresses[hold.address].discard(appointment)
-            if not self._addresses[hold.address]:
-                del self._addresses[hold.address]
+        if hold is not None:
+            _remove(self._sessions, hold.session, appointment)
+            _remove(self._addresses, hold.address, appointment)
 
-    def of_session(self, session: str, now_ms: int) -> HoldSeen | None:
-        """The one live hold of a booking session."""
-        hold = self._holds.get(self._sessions.get(session, ""))
-        return hold if hold is not None and hold.expires_at * 1000 > now_ms else None
+    def of_session(self, session: str, now_ms: int) -> list[HoldSeen]:
+        """The live holds of a booking session, oldest first: one, or none."""
+        self._forget_ended(now_ms)
+        return [self._holds[name] for name in self._sessions.get(session, ())]
 
     def of_address(self, address: str, now_ms: int) -> list[HoldSeen]:
         """The live holds from one address."""
@@ -111,6 +110,14 @@ class HoldIndex:
         self._holds[hold.appointment] = hold
         heappush(self._ends, (hold.expires_at, hold.appointment))
         if hold.session:
-            self._sessions[hold.session] = hold.appointment
+            self._sessions.setdefault(hold.session, []).append(hold.appointment)
         if hold.address:
-            self._addresses.setdefault(hold.address, set()).add(hold.appointment)
+            self._addresses.setdefault(hold.address, []).append(hold.appointment)
+
+
+def _remove(names: dict[str, list[str]], key: str | None, name: str) -> None:
+    if key is None:
+        return
+    names[key].remove(name)
+    if not names[key]:
+        del names[key]

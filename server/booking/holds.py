@@ -1,7 +1,7 @@
 """Taking, keeping and letting go of a time: the use cases of a hold, with the caps and the one hold of a session."""
 
 from asyncio import Event
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import cast
@@ -12,7 +12,7 @@ from actors.calendar.turn import Answer
 from actors.clock import Clock
 from actors.command import PATIENT, By, Remember
 from actors.ids import Ids
-from actors.refusals import Refusal, TooManyHolds
+from actors.refusals import NotFound, OutcomeUnknown, Refusal, TooManyHolds, TransitionInvalid
 from server.booking.calendars import Calendars
 from server.booking.directory import Directory, HoldIndex, HoldSeen
 from server.booking.once import Locks
@@ -83,17 +83,20 @@ class Holds:
         """Hold a start. A session's earlier hold is let go once the new one is taken, and stays if that fails."""
         await self._board.require(wish.clinician)
         if wish.session is None:
-            return await self._place(wish, None, None)
+            return await self._place(wish, None, [])
         async with self._sessions.of(wish.session):
-            old = self._index.of_session(wish.session, self._clock.now_ms())
-            if old is not None and (held := await self._same(old, wish)) is not None:
-                return held
-            replaces = old.appointment if old and old.clinician == wish.clinician else None
-            answer = await self._place(wish, replaces, old.appointment if old else None)
-            if old is not None and replaces is None:
-                await self._let_go(old.appointment)
-            if old is not None:
-                self._index.drop(old.appointment)
+            # More than one only where letting go failed or an outcome stayed open.
+            earlier = self._index.of_session(wish.session, self._clock.now_ms())
+            for hold in earlier:
+                if (same := await self._same(hold, wish)) is not None:
+                    return same
+            replaces = next((hold.appointment for hold in earlier if hold.clinician == wish.clinician), None)
+            answer = await self._place(wish, replaces, [hold.appointment for hold in earlier])
+            for hold in earlier:
+                if hold.appointment == replaces:
+                    self._index.drop(replaces)
+                else:
+                    await self._let_go(hold.appointment)
             return answer
 
     async def _same(self, old: HoldSeen, wish: Wish) -> Answer | None:
@@ -120,10 +123,10 @@ class Holds:
 
     def of_session(self, session: str) -> str | None:
         """The id of the session's live hold."""
-        hold = self._index.of_session(session, self._clock.now_ms())
-        return hold.appointment if hold else None
+        held = self._index.of_session(session, self._clock.now_ms())
+        return held[-1].appointment if held else None
 
-    async def _place(self, wish: Wish, replaces: str | None, moved: str | None) -> Answer:
+    async def _place(self, wish: Wish, replaces: str | None, moved: Sequence[str]) -> Answer:
         number = self._ids.next_number()
         command = PlaceHold(
             by=wish.by,
@@ -141,10 +144,15 @@ class Holds:
             replaces=replaces,
         )
         async with self._within_cap(wish, moved):
-            return await self._ask(wish.clinician, command)
+            try:
+                return await self._ask(wish.clinician, command)
+            except OutcomeUnknown:
+                # It may be on disk: then it is this session's hold, and counts for its address.
+                self._index.load(await self._queries.open_holds())
+                raise
 
     @asynccontextmanager
-    async def _within_cap(self, wish: Wish, moved: str | None) -> AsyncIterator[None]:
+    async def _within_cap(self, wish: Wish, moved: Sequence[str]) -> AsyncIterator[None]:
         """Count the holds of one address. Raises `TooManyHolds`; attempts that only might exceed the cap wait."""
         if not self._capped or wish.address is None or not wish.is_anonymous:
             yield
@@ -168,16 +176,18 @@ class Holds:
             if not line.users:
                 del self._under_way[wish.address]
 
-    def _of_address(self, address: str, moved: str | None) -> list[HoldSeen]:
-        """The live holds of an address but for the one that will be let go for the new one."""
+    def _of_address(self, address: str, moved: Sequence[str]) -> list[HoldSeen]:
+        """The live holds of an address but for those that will be let go for the new one."""
         held = self._index.of_address(address, self._clock.now_ms())
-        return [hold for hold in held if hold.appointment != moved]
+        return [hold for hold in held if hold.appointment not in moved]
 
     async def _let_go(self, appointment: str) -> None:
         try:
             await self.release(appointment)
+        except (NotFound, TransitionInvalid):
+            self._index.drop(appointment)  # it ended in the meantime, which is what was wanted
         except Refusal:
-            return  # it ended in the meantime, which is what was wanted
+            return  # it still stands: the session's next press tries again, and its deadline ends it anyway
 
     async def _ask(self, clinician: str, command: Command) -> Answer:
         answer = cast(Answer, await self._calendars.ask(clinician, command))

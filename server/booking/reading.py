@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from actors.calendar.availability import Zone
+from actors.calendar.availability import Window, Zone
 from actors.calendar.openness import covered
 from actors.calendar.state import Appointment, appointment_from, window_from
 from actors.calendar.turn import Answer
@@ -11,6 +11,8 @@ from actors.journal import Record
 from actors.refusals import NotFound
 from server.booking.catalogue import Catalogue, Clinician, VisitType
 from server.storage.queries import Queries
+
+Hours = tuple[Zone, list[Window]]  # a clinician's zone and windows as they are now
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +87,9 @@ class Reading:
         """Views of a list, with one query a kind of thing."""
         people = await self._queries.patients({one.patient for one in found if one.patient})
         texts = await self._queries.texts({name for one in found for name in _texts(one)})
-        windows = {one: await self._queries.windows(one) for one in {a.clinician for a in found if a.is_live}}
+        hours = {one: await self._hours(one) for one in {a.clinician for a in found if a.is_live}}
         return [
-            _view(one, people.get(one.patient or ""), texts, _is_outside(one, windows.get(one.clinician, [])))
+            _view(one, people.get(one.patient or ""), texts, _is_outside(one, hours.get(one.clinician)))
             for one in found
         ]
 
@@ -99,7 +101,12 @@ class Reading:
         return _view(found, person, texts, outside_hours)
 
     async def _outside_hours(self, found: Appointment) -> bool:
-        return found.is_live and _is_outside(found, await self._queries.windows(found.clinician))
+        return found.is_live and _is_outside(found, await self._hours(found.clinician))
+
+    async def _hours(self, clinician: str) -> "Hours":
+        row = await self._queries.clinician(clinician)
+        windows = await self._queries.windows(clinician)
+        return Zone(row["timezone"] if row else "UTC"), [window_from(window) for window in windows]
 
 
 def _texts(found: Appointment) -> list[str]:
@@ -121,5 +128,5 @@ def _view(
     )
 
 
-def _is_outside(found: Appointment, windows: list[Record]) -> bool:
-    return found.is_live and not covered(Zone(found.timezone), map(window_from, windows), found.start, found.end)
+def _is_outside(found: Appointment, hours: Hours | None) -> bool:
+    return hours is not None and found.is_live and not covered(*hours, found.start, found.end)

@@ -11,6 +11,7 @@ from actors.refusals import Invalid, NotFound, OutcomeUnknown, SlotUnavailable, 
 from server.booking.booking import Booking
 from server.booking.catalogue import Clinic, Clinician, VisitType
 from server.booking.holds import Wish
+from server.booking.sessions import BookingSession
 from server.pages import when
 from server.pages.choices import Holding, KindsPage, Problem, Row, StartPage, TimesPage
 from server.pages.grid import grid
@@ -65,23 +66,27 @@ async def press(request: web.Request) -> web.Response:
     if not (pressed.isascii() and pressed.isdigit() and len(pressed) <= LONGEST_INSTANT):
         return await _times(request, visit_type, None, Problem("nonsense"), 422)
     start = int(pressed)
+    session = request.app[BOOKING].sessions.read_or_begin(request)
     try:
-        return await _hold(request, start, visit_type)
+        return await _hold(request, session, start, visit_type)
     except SlotUnavailable as refusal:
         problem, status = Problem("taken", start, refusal.alternatives), 409
     except TooManyHolds as refusal:
         problem, status = Problem("too-many", start, until=refusal.until), 429
     except (Unavailable, OutcomeUnknown):
-        # An unknown outcome holds the time at worst, for nobody, until it lapses: pressing again is safe.
+        # After an unknown outcome the time may be this session's: pressing again finds it.
         problem, status = Problem("busy", start), 503
     except (Invalid, NotFound):
         problem, status = Problem("nonsense"), 422
-    return await _times(request, visit_type, None, problem, status)
+    response = await _times(request, visit_type, None, problem, status)
+    request.app[BOOKING].sessions.keep(session, response)
+    return response
 
 
-async def _hold(request: web.Request, start: int, visit_type: str | None) -> web.Response:
+async def _hold(
+    request: web.Request, session: BookingSession, start: int, visit_type: str | None
+) -> web.Response:
     booking = request.app[BOOKING]
-    session = booking.sessions.read_or_begin(request)
     wish = Wish(
         clinician=request.match_info["clinician"],
         start=start,

@@ -121,6 +121,10 @@ class Queries:
         """An API key by its id, revoked ones too."""
         return await self._one("keys", "id = ?", (key,))
 
+    async def has_users(self) -> bool:
+        """Whether anybody was ever made a user."""
+        return bool(list(await self._reader.execute_fetchall("SELECT 1 FROM users LIMIT 1")))
+
     async def user_with_email(self, email: str) -> Record | None:
         return await self._one("users", "email = ?", (email,))
 

@@ -163,7 +163,8 @@ export class Live {
   }
 
   frame(frame) {
-    if (frame.op === "error" && frame.re === "watch") return this.giveUp();
+    if (frame.op === "error" && frame.re === "watch")
+      return frame.reason === "unavailable" ? this.line.lost() : this.giveUp();
     const calendar = this.calendarOf(frame);
     if (!calendar) return;
     if (frame.now) this.ahead = (frame.now > 1e12 ? frame.now : frame.now * 1000) - Date.now();

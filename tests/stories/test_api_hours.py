@@ -1,5 +1,6 @@
 """The clinic, its visit types, clinicians and weekly windows: read, added, changed, removed; and every change shows."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -229,3 +230,22 @@ async def test_before_it_is_set_up_there_is_no_clinic(clinic: Clinic) -> None:
     await clinic.restart()
     (await clinic.get("/clinic")).is_problem(404, "not-found")
     (await clinic.get(f"/clinicians/{clinic.amira}/slots")).is_problem(404, "not-found")
+
+
+async def test_two_changes_of_one_window_at_once_both_hold(clinic: Clinic) -> None:
+    path = f"/availability/{(await add(clinic)).is_ok(201)['availability']['id']}"
+    for turn in range(10):
+        both = await asyncio.gather(
+            change(clinic, path, buffer_minutes=turn + 1), change(clinic, path, slot_minutes=20 + turn)
+        )
+        assert [reply.status for reply in both] == [200, 200]
+        found = (await clinic.get(path, auth="staff")).is_ok()["availability"]
+        assert (found["buffer_minutes"], found["slot_minutes"]) == (turn + 1, 20 + turn)
+
+
+async def test_bookings_are_judged_by_the_zone_that_the_clinician_has_now(clinic: Clinic) -> None:
+    hold = await clinic.book("2027-03-23T09:00:00Z")
+    (await change(clinic, f"/clinicians/{clinic.amira}", timezone="Asia/Tokyo")).is_ok()
+    assert (await hold.read(auth="staff"))["outside_hours"] is True
+    listed = (await clinic.get("/appointments", auth="staff")).is_ok()["appointments"]
+    assert [one["outside_hours"] for one in listed if one["id"] == hold.id] == [True]

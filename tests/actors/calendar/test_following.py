@@ -106,16 +106,17 @@ class Days:
             await self.desk.ask(m.AddWindow(by=STAFF, window=replace(window, buffer_minutes=buffer)))
             return
         chosen = windows[pick // 5 % len(windows)]
-        change = {
-            1: replace(chosen, active=not chosen.active),
-            2: replace(chosen, buffer_minutes=(0, 5, 60, 119)[pick // 7 % 4]),
-            3: replace(chosen, slot_minutes=(None, 20, 45)[pick // 7 % 3]),
-            4: replace(chosen, valid_until=MONDAY + timedelta(days=pick // 7 % 9)),
-        }[pick % 5]
+        changes: dict[int, dict[str, Any]] = {
+            1: {"active": not chosen.active},
+            2: {"buffer_minutes": (0, 5, 60, 119)[pick // 7 % 4]},
+            3: {"slot_minutes": (None, 20, 45)[pick // 7 % 3]},
+            4: {"valid_until": MONDAY + timedelta(days=pick // 7 % 9)},
+        }
+        change = changes[pick % 5]
         if pick % 13 == 0:
             await self.desk.ask(m.RemoveWindow(by=STAFF, window=chosen.id))
         else:
-            await self.desk.ask(m.ChangeWindow(by=STAFF, window=change))
+            await self.desk.ask(m.ChangeWindow(by=STAFF, window=chosen.id, changes=change))
 
     async def calendar(self, pick: int) -> None:
         changes: tuple[dict[str, Any], ...] = (

@@ -63,25 +63,34 @@ async def test_only_so_many_places_are_kept(monkeypatch: pytest.MonkeyPatch) -> 
     assert shelf.asked == 1
 
 
+def of_session(index: HoldIndex, now: float, session: str = "s") -> list[str]:
+    return [found.appointment for found in index.of_session(session, round(now * 1000))]
+
+
 def test_a_session_has_one_live_hold_until_its_deadline() -> None:
     index = HoldIndex()
     index.note(hold("a", session="s"), 0)
-    found = index.of_session("s", NOW * 1000)
-    assert found is not None
-    assert found.appointment == "a"
-    assert index.of_session("s", (NOW + 900) * 1000 - 1) is not None
-    assert index.of_session("s", (NOW + 900) * 1000) is None
-    assert index.of_session("somebody else", NOW * 1000) is None
+    assert of_session(index, NOW, "somebody else") == []
+    assert of_session(index, NOW) == ["a"]
+    assert of_session(index, NOW + 899.999) == ["a"]
+    assert of_session(index, NOW + 900) == []
 
 
-def test_the_newer_hold_is_the_sessions_whatever_happens_to_the_older() -> None:
+def test_a_session_that_could_not_let_go_has_both_holds_oldest_first() -> None:
     index = HoldIndex()
     index.note(hold("a", session="s"), 0)
     index.note(hold("b", session="s"), 0)
+    assert of_session(index, NOW) == ["a", "b"]
     index.note(hold("a", session="s", status=Status.EXPIRED), 0)
-    found = index.of_session("s", NOW * 1000)
-    assert found is not None
-    assert found.appointment == "b"
+    assert of_session(index, NOW) == ["b"]
+
+
+def test_loading_again_adds_what_was_not_known() -> None:
+    index = HoldIndex()
+    index.note(hold("a", session="s"), 0)
+    rows = [hold("a", session="s").record(), hold("b", session="s").record()]
+    index.load(rows)
+    assert of_session(index, NOW) == ["a", "b"]
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.HELD])
@@ -89,7 +98,7 @@ def test_a_hold_that_ended_is_nobodys(status: Status) -> None:
     index = HoldIndex()
     index.note(hold("a", session="s", address="ip"), 0)
     index.note(hold("a", session="s", address=None, status=status, expires_at=None), 0)
-    assert index.of_session("s", NOW * 1000) is None
+    assert of_session(index, NOW) == []
     assert index.of_address("ip", NOW * 1000) == []
 
 
@@ -97,9 +106,8 @@ def test_an_extended_hold_counts_for_longer() -> None:
     index = HoldIndex()
     index.note(hold("a", session="s", address="ip"), 0)
     index.note(hold("a", session="s", address="ip", expires_at=NOW + 1200), 0)
-    later = (NOW + 1000) * 1000
-    assert index.of_session("s", later) is not None
-    assert len(index.of_address("ip", later)) == 1
+    assert of_session(index, NOW + 1000) == ["a"]
+    assert len(index.of_address("ip", (NOW + 1000) * 1000)) == 1
 
 
 def test_live_holds_of_an_address_are_counted_and_ended_ones_forgotten() -> None:

@@ -13,8 +13,9 @@ from actors.calendar.availability import Window
 from actors.calendar.turn import Answer
 from actors.command import PATIENT, SYSTEM, By, Remember
 from actors.ids import SeededIds
+from actors.journal import Append, Failed, Outcome, Unknown
 from actors.manual_clock import ManualClock
-from actors.refusals import AlreadyAnswered, NotFound, SlotUnavailable, TooManyHolds
+from actors.refusals import AlreadyAnswered, NotFound, OutcomeUnknown, SlotUnavailable, TooManyHolds
 from server.booking.holds import HOLDS_PER_ADDRESS, Wish
 from server.config import load
 from server.engine import Engine, running
@@ -268,3 +269,37 @@ async def test_the_same_time_pressed_twice_keeps_its_hold_and_its_deadline(place
     clock.advance(840)
     later = await place.take(60, session="s")
     assert named(later) != named(first)
+
+
+async def test_after_an_unknown_outcome_the_next_press_finds_the_sessions_own_hold(place: Place) -> None:
+    journal = place.engine.storage.journal
+    append = journal.append
+
+    async def in_doubt(wanted: Append) -> Outcome:
+        await append(wanted)
+        return Unknown("the reply was lost")
+
+    await place.take(50)
+    journal.append = in_doubt  # type: ignore[method-assign]
+    with pytest.raises(OutcomeUnknown):
+        await place.take(60, session="s", address="ip")
+    journal.append = append  # type: ignore[method-assign]
+    found = await place.take(60, session="s", address="ip")
+    assert place.holds.of_session("s") == named(found)
+    assert [row["id"] for row in await place.engine.storage.queries.open_holds() if row["session"]] == [named(found)]
+
+
+async def test_a_hold_that_could_not_be_let_go_is_let_go_with_the_next_press(place: Place) -> None:
+    old = await place.take(60, session="s")
+    journal = place.engine.storage.journal
+    append = journal.append
+
+    async def full(wanted: Append) -> Outcome:
+        return Failed("disk full") if wanted.stream == "c0" else await append(wanted)
+
+    journal.append = full  # type: ignore[method-assign]
+    second = await place.take(60, clinician="c1", session="s")
+    assert await place.status(old) == "held"
+    journal.append = append  # type: ignore[method-assign]
+    third = await place.take(61, clinician="c1", session="s")
+    assert [await place.status(one) for one in (old, second, third)] == ["expired", "expired", "held"]
