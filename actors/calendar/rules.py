@@ -166,7 +166,8 @@ def _place_hold(state: Calendar, command: m.PlaceHold, now_ms: int) -> list[m.Ev
         address=command.address,
         by=command.by,
     )
-    return [placed, m.HoldExpired(old.id, "released", command.by)] if old else [placed]
+    # The old one ends first, so that the log never tells of two at once.
+    return [m.HoldExpired(old.id, "released", command.by), placed] if old else [placed]
 
 
 def _replaced(state: Calendar, command: m.PlaceHold) -> Appointment | None:

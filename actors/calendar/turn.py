@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from actors.calendar import messages as m
 from actors.calendar.evolve import apply
-from actors.calendar.ledger import PERSONAL, clinician_record, entry
+from actors.calendar.ledger import clinician_record, entry
 from actors.calendar.openness import alternatives, is_outside_hours, standings, today
 from actors.calendar.publish import all_starts, next_edge_ms
 from actors.calendar.rules import decide
@@ -140,5 +140,5 @@ def next_expiry_ms(state: Calendar) -> int | None:
 
 
 def _impersonal(record: Record) -> Record:
-    """A row without what tells of a person; whoever reads it again joins that in."""
-    return {name: value for name, value in record.items() if name not in (*PERSONAL, "salt")}
+    """A row without what only some may know of a clinician; name and title are public."""
+    return {name: value for name, value in record.items() if name not in ("email", "salt")}

@@ -2,10 +2,14 @@
 
 import inspect
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import jinja2
 import pytest
 import pytest_asyncio
+from jinja2.bccache import Bucket
 from playwright.async_api import Browser, async_playwright
 
 from tests.browser.desk import Desk, opened
@@ -34,9 +38,29 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
         await browser.close()
 
 
+class Compiled(jinja2.BytecodeCache):
+    """Compiled templates that the servers of a run share: compiling takes longer than most tests."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], Any] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._codes[bucket.key, bucket.checksum] = bucket.code
+
+
+@pytest.fixture(scope="session")
+def compiled() -> Compiled:
+    """One for the whole run."""
+    return Compiled()
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def harbour(tmp_path: Path) -> AsyncIterator[Harbour]:
+async def harbour(tmp_path: Path, compiled: Compiled, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Harbour]:
     """The small clinic, serving, on Tuesday 24 November 2026 at 10:42; `harbour.clock` moves its time."""
+    monkeypatch.setattr(jinja2, "Environment", partial(jinja2.Environment, bytecode_cache=compiled))
     async with harbour_clinic(tmp_path) as running:
         yield running
 

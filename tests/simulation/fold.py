@@ -80,11 +80,13 @@ class Ledger:
         """Read what was added, and prove each row on its own and against all before."""
         for row in disk.execute(ROWS, (self.calendar, self.head)).fetchall():
             claim(row["seq"] == self.head + 1, self.calendar, "has a hole in its log before", row["seq"])
-            self._check_chain(row)
+            digest = self._chained(row)
             payload = json.loads(row["payload"])
             before = self.then[-1]
             claim(row["at_ms"] >= before.at_ms, self.calendar, row["seq"], "is older than the row before it")
             after = replace(self._after(before, row, payload), at_ms=row["at_ms"])
+            # Only now: who asks again after a failure is told the same.
+            self._hash = digest
             self.then.append(after)
             self.kinds.append(row["kind"])
 
@@ -194,11 +196,12 @@ class Ledger:
             case _:
                 raise Violation(f"an unknown kind of row: {kind}")
 
-    def _check_chain(self, row: sqlite3.Row) -> None:
+    def _chained(self, row: sqlite3.Row) -> bytes:
         facts = (row["stream"], row["seq"], row["at_ms"], row["kind"], row["version"], row["payload"])
-        claim(row["previous_hash"] == self._hash, self.calendar, "breaks its chain before", row["seq"])
-        self._hash = chain_hash(self._hash, *facts)
-        claim(row["hash"] == self._hash, self.calendar, "breaks its chain at", row["seq"])
+        digest = chain_hash(self._hash, *facts)
+        intact = row["previous_hash"] == self._hash and row["hash"] == digest
+        claim(intact, self.calendar, "breaks its chain at", row["seq"])
+        return digest
 
     def _zone(self, name: str) -> Zone:
         return self._zones.setdefault(name, Zone(name))
