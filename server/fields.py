@@ -20,6 +20,7 @@ TEXT_LENGTH = 2000
 ID_LENGTH = 64  # ids are opaque; ours have 20 characters, a partner's own number may have more
 TOKEN_LENGTH = 512
 FIRST_YEAR = 1970  # Unix seconds stay positive
+INSTANTS_KEPT = 8_192  # an answer has five, and many answers have the same ones
 SMALLEST, LARGEST = -(2**63), 2**63 - 1  # what SQLite stores and orjson writes
 
 _INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
@@ -63,6 +64,7 @@ class QueryBetween:
         return core_schema.no_info_before_validator_function(_digits, bounded)
 
 
+@lru_cache(maxsize=INSTANTS_KEPT)
 def instant_text(seconds: int) -> str:
     """Unix seconds as RFC 3339 in UTC, `2026-03-09T08:30:00Z`."""
     return datetime.fromtimestamp(seconds, UTC).isoformat()[:19] + "Z"

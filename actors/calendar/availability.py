@@ -126,7 +126,12 @@ class Zone:
 
     def wall(self, instant: int) -> str:
         """Local wall time `YYYY-MM-DDTHH:MM`, as it is promised to the patient."""
-        return datetime.fromtimestamp(instant, self._zone).isoformat()[:16]
+        day = self.day_of(instant)
+        ordinal = day.toordinal()
+        if not self.is_plain(ordinal):
+            return datetime.fromtimestamp(instant, self._zone).isoformat()[:16]
+        minute = (instant - self.midnight(ordinal)) // 60
+        return f"{day.isoformat()}T{minute // 60:02}:{minute % 60:02}"
 
 
 def day_slots(zone: Zone, windows: Iterable[Window], day: date, minutes: int | None, default: int) -> list[Slot]:

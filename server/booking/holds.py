@@ -143,24 +143,23 @@ class Holds:
             address=wish.address,
             replaces=replaces,
         )
-        async with self._within_cap(wish, moved):
-            try:
+        try:
+            if not self._capped or wish.address is None or not wish.is_anonymous:
                 return await self._ask(wish.clinician, command)
-            except OutcomeUnknown:
-                # It may be on disk: then it is this session's hold, and counts for its address.
-                self._index.load(await self._queries.open_holds())
-                raise
+            async with self._within_cap(wish.address, moved):
+                return await self._ask(wish.clinician, command)
+        except OutcomeUnknown:
+            # It may be on disk: then it is this session's hold, and counts for its address.
+            self._index.load(await self._queries.open_holds())
+            raise
 
     @asynccontextmanager
-    async def _within_cap(self, wish: Wish, moved: Sequence[str]) -> AsyncIterator[None]:
+    async def _within_cap(self, address: str, moved: Sequence[str]) -> AsyncIterator[None]:
         """Count the holds of one address. Raises `TooManyHolds`; attempts that only might exceed the cap wait."""
-        if not self._capped or wish.address is None or not wish.is_anonymous:
-            yield
-            return
-        line = self._under_way.setdefault(wish.address, Attempts())
+        line = self._under_way.setdefault(address, Attempts())
         line.users += 1
         try:
-            while len(held := self._of_address(wish.address, moved)) + line.trying >= HOLDS_PER_ADDRESS:
+            while len(held := self._of_address(address, moved)) + line.trying >= HOLDS_PER_ADDRESS:
                 if len(held) >= HOLDS_PER_ADDRESS:
                     raise TooManyHolds(until=min(hold.expires_at for hold in held))
                 line.ended.clear()
@@ -174,7 +173,7 @@ class Holds:
         finally:
             line.users -= 1
             if not line.users:
-                del self._under_way[wish.address]
+                del self._under_way[address]
 
     def _of_address(self, address: str, moved: Sequence[str]) -> list[HoldSeen]:
         """The live holds of an address but for those that will be let go for the new one."""

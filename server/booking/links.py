@@ -4,12 +4,15 @@ import base64
 import binascii
 import hmac
 import re
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal
 
 from actors.calendar.state import Appointment
 
 Purpose = Literal["manage", "join", "calendar"]
 
+KEYED_KEPT = 4_096  # one address sends many requests, one session a few
 MAC_BYTES = 16  # 128 bits: nobody guesses one
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,200}")
 
@@ -20,6 +23,8 @@ class Links:
     def __init__(self, secret: bytes, base_url: str) -> None:
         self._secret = secret
         self.base_url = base_url
+        self.keyed: Callable[[str, str], str] = lru_cache(maxsize=KEYED_KEPT)(self._keyed)
+        """A keyed hash of a cookie or an address, to be compared and never to be turned back: (purpose, text)."""
 
     def token(self, purpose: Purpose, appointment: Appointment) -> str:
         """`base64url(id, HMAC(key, purpose, id, counter)[:16])`, good for its own purpose only."""
@@ -52,8 +57,7 @@ class Links:
         """The calendar file."""
         return f"{self.base_url}/a/{self.token('calendar', appointment)}/calendar.ics"
 
-    def keyed(self, purpose: str, text: str) -> str:
-        """A keyed hash of a cookie or an address, to be compared and never to be turned back."""
+    def _keyed(self, purpose: str, text: str) -> str:
         return hmac.digest(self._secret, f"{purpose}\0{text}".encode(), "sha256").hex()[:32]
 
     def _mac(self, purpose: str, name: bytes, counter: int) -> bytes:

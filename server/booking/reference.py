@@ -23,8 +23,11 @@ class References:
             first += 32**length
             length += 1
         value = self._permuted(number - first, length)
-        letters = "".join([ALPHABET[(value >> shift) & 31] for shift in range(5 * (length - 1), -1, -5)])
-        return f"{letters[:2]}-{letters[2:]}"
+        head, rest = divmod(value, 32 ** (length - 2))
+        if length == SHORTEST:
+            return f"{_PAIRS[head]}-{_PAIRS[rest >> 5]}{ALPHABET[rest & 31]}"
+        letters = "".join([ALPHABET[(rest >> shift) & 31] for shift in range(5 * (length - 3), -1, -5)])
+        return f"{_PAIRS[head]}-{letters}"
 
     def _permuted(self, value: int, length: int) -> int:
         """A permutation of 0 .. 32**length - 1: an even number of bits in two halves, walked until it falls inside."""
@@ -42,3 +45,4 @@ class References:
 
 
 _WORD = (1 << 64) - 1
+_PAIRS = tuple(first + second for first in ALPHABET for second in ALPHABET)

@@ -1,7 +1,9 @@
 """One watcher's socket as the hub sees it: a guarded write, and the end of a consumer that cannot keep up."""
 
 import asyncio
+import os
 import socket
+from asyncio.trsock import TransportSocket
 
 from actors.clock import Clock, Timer
 
@@ -21,7 +23,10 @@ class WatcherSocket:
     whole, so that both may write to one connection.
     """
 
-    __slots__ = ("_allowance", "_clock", "_is_closing", "_left", "_pending", "_stalled", "_transport", "_write")
+    __slots__ = (
+        *("_allowance", "_clock", "_descriptor", "_is_closing", "_left", "_pending", "_stalled"),
+        *("_transport", "_write"),
+    )
 
     def __init__(self, transport: asyncio.Transport, clock: Clock) -> None:
         self._transport = transport
@@ -32,14 +37,30 @@ class WatcherSocket:
         # Called for every frame of every watcher.
         self._is_closing, self._write = transport.is_closing, transport.write
         self._pending = transport.get_write_buffer_size
+        self._descriptor: int | None = None
         raw = transport.get_extra_info("socket")
         if raw is not None:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+            if isinstance(raw, TransportSocket) and transport.get_extra_info("sslcontext") is None:
+                self._descriptor = raw.fileno()
 
     def __call__(self, frame: bytes) -> None:
         if self._is_closing():
             return
-        self._write(frame)
+        if self._descriptor is None or self._pending():
+            self._write(frame)
+        else:
+            # What the transport would do itself, for a third less: this is most of what a change costs.
+            try:
+                sent = os.write(self._descriptor, frame)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self._transport.abort()
+                return
+            if sent == len(frame):
+                return
+            self._write(frame[sent:])
         if self._pending():
             self._watch_backlog(len(frame))
 

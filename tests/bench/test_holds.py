@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import statistics
 import sys
 import time
 from itertools import islice
@@ -34,14 +35,14 @@ async def test_a_durable_hold_costs_little_more_than_a_request_that_does_nothing
             assert statuses == {"201": REQUESTS}
             durable.append(cost)
             commits += engine.storage.commits() - before
-    ratio = min(durable) / min(nothing)
+    ratio = statistics.median(kept / bare for kept, bare in zip(durable, nothing, strict=True))
     a_hold = commits / (ROUNDS * REQUESTS)
     report(
         "durable hold, 64 clients",
         ratio=round(ratio, 2),
         target=MOST_TIMES_A_NO_OP,
-        no_op_us=round(min(nothing)),
-        hold_us=round(min(durable)),
+        no_op_us=round(statistics.median(nothing)),
+        hold_us=round(statistics.median(durable)),
         commits_a_hold=round(a_hold, 3),
     )
     assert a_hold <= MOST_COMMITS_A_HOLD

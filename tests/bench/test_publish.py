@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import socket
+import statistics
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -20,7 +21,7 @@ from tests.bench.clinic import large_clinic
 from tests.bench.report import inconclusive, report
 
 WATCHERS = 1_000
-ROUNDS = 15
+ROUNDS = 25
 MOST_TIMES_OS_WRITE = 1.5
 MOST_KIB_A_WATCHER = 18.0
 
@@ -43,13 +44,14 @@ async def test_publishing_costs_little_more_than_writing_to_the_sockets(tmp_path
             deliveries = engine.audience.hub.deliveries
             await publish(engine, burst)
             writes = (engine.audience.hub.deliveries - deliveries) / WATCHERS
-    ratio = min(published) / min(bare)
+    # Each round against the bare writes just before it: the machine moves in between.
+    ratio = statistics.median(told / raw for told, raw in zip(published, bare, strict=True))
     report(
         "publish to 1,000 watchers",
         ratio=round(ratio, 2),
         target=MOST_TIMES_OS_WRITE,
-        os_write_us=round(min(bare), 2),
-        publish_us=round(min(published), 2),
+        os_write_us=round(statistics.median(bare), 2),
+        publish_us=round(statistics.median(published), 2),
         writes_a_watcher_for_ten_changes=writes,
         kib_a_watcher=round(a_watcher, 1),
     )
