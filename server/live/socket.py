@@ -41,7 +41,8 @@ class WatcherSocket:
         raw = transport.get_extra_info("socket")
         if raw is not None:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-            if isinstance(raw, TransportSocket) and transport.get_extra_info("sslcontext") is None:
+            plain = isinstance(raw, TransportSocket) and transport.get_extra_info("sslcontext") is None
+            if plain and isinstance(raw.fileno(), int):  # a simulated socket is none of the kernel's
                 self._descriptor = raw.fileno()
 
     def __call__(self, frame: bytes) -> None:

@@ -80,7 +80,7 @@ class RawSocket:
                 pass
 
     async def close(self) -> None:
-        """Let go without a word."""
-        self.writer.close()
+        """Let go without a word, whatever was still to be sent."""
+        self.writer.transport.abort()
         with suppress(ConnectionError):
             await self.writer.wait_closed()
